@@ -1,0 +1,163 @@
+"""What a state store keeps: links, dead letters, audit, suppressions, marks, leases, and the checkpoint that moves them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+import attrs
+
+from ..cursors import HighWaterMark
+from ._pages import html_table
+
+__all__ = [
+    "AuditEntry",
+    "Checkpoint",
+    "DeadLetter",
+    "DeadLetters",
+    "Lease",
+    "Link",
+    "OutcomeKind",
+    "Suppression",
+]
+
+OutcomeKind: TypeAlias = Literal["created", "updated", "unchanged", "skipped", "dead"]
+
+
+@attrs.frozen(kw_only=True)
+class Link:
+    """Which ERP record stands behind which member, order or product: the two-way look-up.
+
+    Attributes:
+        stream: the record's stream, or `"products"` and `"store_customers"` for what orders bring along.
+        key: the ERP's key.
+        target: the sink's id: member hash, order id, product id.
+        address: the normalised e-mail address, `""` when there is none.
+        fingerprint: hash of the payload last settled for this record, loaded or set aside; `""` forces a new write.
+        owner: this record speaks for the member; several records may share one address, one of them owns it.
+        state: `synced`, or why nothing was written: `skipped`, `dead`.
+        reason: for `skipped` and `dead`.
+        parent: key of the customer that a contact or order belongs to.
+        taken_off: what this library itself did to the member: `"unsubscribed"`, `"archived"` or `""`.
+        details: line ids of an order, tags this library put on a member.
+    """
+
+    stream: str
+    key: str
+    target: str = ""
+    address: str = ""
+    fingerprint: str = ""
+    owner: bool = True
+    state: Literal["synced", "skipped", "dead"] = "synced"
+    reason: str = ""
+    parent: str = ""
+    taken_off: Literal["", "unsubscribed", "archived"] = ""
+    details: tuple[str, ...] = ()
+    synced_at: datetime | None = None
+
+    def __repr__(self) -> str:
+        return f"<Link {self.stream} {self.key} {self.state}>"
+
+
+@attrs.frozen(kw_only=True)
+class Suppression:
+    """An address that must not be mailed, who said so and when."""
+
+    address: str = attrs.field(repr=False)
+    reason: str
+    origin: str
+    at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class DeadLetter:
+    """A record set aside with reason and payload; one per record, replayed with `engine.replay()`.
+
+    Attributes:
+        payload: the ERP's row as read, so that nothing is lost even if the ERP forgets it.
+        fingerprint: of the payload that was refused; the same payload is not sent again by a poll.
+        attempts: how often it was tried, replays included.
+    """
+
+    stream: str
+    key: str
+    reason: str
+    message: str
+    payload: Mapping[str, Any] = attrs.field(repr=False)
+    fingerprint: str = ""
+    attempts: int = 1
+    first_at: datetime
+    last_at: datetime
+    job_id: str
+    status_code: int | None = None
+    request_id: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<DeadLetter {self.stream} {self.key}: {self.reason}>"
+
+
+class DeadLetters(tuple[DeadLetter, ...]):
+    """Dead letters as a tuple that shows itself as a table in a notebook."""
+
+    __slots__ = ()
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """One dict per dead letter, without payload, for a data frame."""
+        wanted = ("stream", "key", "reason", "message", "attempts", "first_at", "last_at", "job_id")
+        return [{name: getattr(letter, name) for name in wanted} for letter in self]
+
+    def __repr__(self) -> str:
+        return f"<DeadLetters: {len(self)}>"
+
+    def _repr_html_(self) -> str:
+        rows: list[tuple[object, ...]] = [(d.stream, d.key, d.reason, d.message, d.attempts) for d in self[:50]]
+        return html_table(("stream", "record", "reason", "message", "attempts"), rows, f"{len(self)} dead letters")
+
+
+@attrs.frozen(kw_only=True)
+class AuditEntry:
+    """What a run did with one record; `stream` `""` concerns the run itself."""
+
+    at: datetime
+    job_id: str
+    stream: str
+    key: str
+    outcome: str
+    reason: str = ""
+    message: str = ""
+    attempts: int = 1
+    request_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Lease:
+    """The time-limited right to run one pipeline; `fencing` grows with every new owner."""
+
+    pipeline: str
+    owner: str
+    fencing: int
+    expires_at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class Checkpoint:
+    """One durable transaction of a run: all of it becomes visible, or none.
+
+    Attributes:
+        mark: the stream's new mark, `None` to leave it.
+        links: links to add or replace, by (stream, key).
+        dead_letters: dead letters to add or replace, by (stream, key).
+        settled: (stream, key) pairs whose dead letter is done with.
+        suppressions: to add or replace, by address. `lifted`: addresses no longer suppressed.
+    """
+
+    pipeline: str
+    job_id: str
+    mark: HighWaterMark | None = None
+    links: tuple[Link, ...] = ()
+    dead_letters: tuple[DeadLetter, ...] = ()
+    settled: tuple[tuple[str, str], ...] = ()
+    suppressions: tuple[Suppression, ...] = ()
+    lifted: tuple[str, ...] = ()
+    audit: tuple[AuditEntry, ...] = ()

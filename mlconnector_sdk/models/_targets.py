@@ -1,0 +1,164 @@
+"""What the sink is asked to write, and what it answers: our words for members and store orders."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+import attrs
+
+__all__ = [
+    "Audience",
+    "AudienceMember",
+    "MemberStatus",
+    "MemberWrite",
+    "MergeField",
+    "OrderWrite",
+    "Product",
+    "Store",
+    "WriteResult",
+    "fingerprint_of",
+    "member_id",
+]
+
+MemberStatus: TypeAlias = Literal["subscribed", "unsubscribed", "cleaned", "pending", "transactional", "archived"]
+
+
+def member_id(address: str) -> str:
+    """Mailchimp's key of a member: MD5 of the stripped, lower-cased address."""
+    return hashlib.md5(address.strip().lower().encode(), usedforsecurity=False).hexdigest()
+
+
+def fingerprint_of(payload: bytes) -> str:
+    """The hash by which an unchanged payload is recognised."""
+    return hashlib.blake2b(payload, digest_size=16).hexdigest()
+
+
+@attrs.frozen(kw_only=True)
+class Store:
+    """The e-commerce store that orders go to; one store has one audience for life and one default currency."""
+
+    id: str = attrs.field(validator=attrs.validators.min_len(1))
+    name: str = attrs.field(validator=attrs.validators.min_len(1))
+    currency_code: str = attrs.field(validator=attrs.validators.matches_re(r"[A-Z]{3}"))
+    domain: str = ""
+    platform: str = "ERP"
+    email_address: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class MergeField:
+    """One merge field of an audience; `options` as Mailchimp names them (`choices`, `phone_format`, …)."""
+
+    tag: str = attrs.field(validator=attrs.validators.matches_re(r"[A-Z0-9_]{1,10}"))
+    type: str = "text"
+    name: str = ""
+    required: bool = False
+    options: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class Audience:
+    """What the sink knows about its audience before the first write.
+
+    Attributes:
+        missing: wanted merge fields that the audience lacks (and `prepare` creates).
+        double_optin: new members must confirm, so a wish for `subscribed` means `pending`.
+    """
+
+    list_id: str
+    name: str = ""
+    double_optin: bool = False
+    member_count: int = 0
+    merge_fields: Mapping[str, MergeField] = attrs.field(factory=dict)
+    missing: tuple[MergeField, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class MemberWrite:
+    """One member to create or update.
+
+    Attributes:
+        record_key: whose record this is, for messages and the audit.
+        address: the normalised e-mail address.
+        body: the encoded member, everything but the subscription status; its fingerprint decides whether to send.
+        status_if_new: the status a new member gets.
+        status: set outright, only to take a member off (`unsubscribed`) or to bring back one we took off ourselves.
+        previous_address: where the member is now, when the ERP changed the address.
+        tags_off: tags to switch off, of those this library put on.
+    """
+
+    record_key: str
+    address: str
+    body: bytes = attrs.field(repr=False)
+    status_if_new: MemberStatus = "subscribed"
+    status: MemberStatus | None = None
+    previous_address: str | None = None
+    tags_off: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Product:
+    """A product with its one variant, as far as an order line tells."""
+
+    id: str
+    title: str
+    sku: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class OrderWrite:
+    """One store order to create or update.
+
+    Attributes:
+        body: the order's fields except `customer` and `lines`.
+        customer: the store customer as it is created with its first order.
+        lines: encoded lines; `line_ids` in the same order.
+        known_line_ids: the lines the store holds from an earlier write, `None` when that is not known.
+        exists: the store holds the order already, as far as the links say.
+        customer_known: the store holds the customer already.
+    """
+
+    record_key: str
+    id: str
+    address: str
+    body: Mapping[str, Any] = attrs.field(repr=False)
+    customer: Mapping[str, Any] = attrs.field(repr=False)
+    lines: tuple[Mapping[str, Any], ...] = attrs.field(repr=False)
+    products: tuple[Product, ...] = ()
+    known_line_ids: tuple[str, ...] | None = None
+    exists: bool = False
+    customer_known: bool = False
+
+    @property
+    def line_ids(self) -> tuple[str, ...]:
+        return tuple(line["id"] for line in self.lines)
+
+
+@attrs.frozen(kw_only=True)
+class WriteResult:
+    """What became of one write.
+
+    `reason` and `message` are set for `skipped` and `dead`; `note` tells of a repair made on the way.
+    """
+
+    kind: Literal["created", "updated", "skipped", "dead"]
+    reason: str = ""
+    message: str = ""
+    status_code: int | None = None
+    request_id: str | None = None
+    note: str = ""
+    retry: bool = False
+    member_status: MemberStatus | None = None
+
+
+@attrs.frozen(kw_only=True)
+class AudienceMember:
+    """A member as read back from the audience."""
+
+    address: str
+    status: MemberStatus
+    last_changed: str = ""
+    reason: str = ""
+    merge_fields: Mapping[str, Any] = attrs.field(factory=dict, repr=False)

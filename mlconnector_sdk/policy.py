@@ -1,0 +1,56 @@
+"""The caller's decisions about people and documents: who is mailed, who is taken off, whose record wins."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+
+__all__ = ["SyncPolicy"]
+
+
+
+@attrs.frozen(kw_only=True)
+class SyncPolicy:
+    """What a run does where the data alone does not say. Every default is the careful choice.
+
+    Attributes:
+        new_members: status of a member this sync creates. `"subscribed"` becomes `"pending"` by itself on an audience
+            with double opt-in; `"transactional"` never gets marketing mail.
+        inactive: what happens to the member of a customer that became inactive. New members are never created for
+            inactive records.
+        reactivated: whether a member that this sync itself took off comes back when the customer is active again.
+        on_unsubscribe: what an unsubscribe in Mailchimp does to the ERP side.
+        shared_email: who speaks for an address that several ERP records share: the first one met keeps it
+            (`"first_owner"`), or a customer outranks contacts and suppliers (`"customer_first"`).
+        suppliers: status of members created for suppliers, or `"ignore"` to leave suppliers out.
+        credit_memos: `"skip"`, or `"refund"` to mark the corrected order as refunded.
+        inactive_tag: the tag used by `inactive="tag"`.
+        max_consecutive_faults: after so many records in a row that fail with a server fault, the far side is taken to
+            be down and the run stops, instead of setting every record aside.
+    """
+
+    new_members: Literal["subscribed", "pending", "transactional"] = attrs.field(
+        default="subscribed", validator=attrs.validators.in_(["subscribed", "pending", "transactional"])
+    )
+    inactive: Literal["unsubscribe", "archive", "tag", "ignore"] = attrs.field(
+        default="unsubscribe", validator=attrs.validators.in_(["unsubscribe", "archive", "tag", "ignore"])
+    )
+    reactivated: Literal["resubscribe", "leave"] = attrs.field(
+        default="leave", validator=attrs.validators.in_(["resubscribe", "leave"])
+    )
+    on_unsubscribe: Literal["suppress", "flag_source", "log"] = attrs.field(
+        default="suppress", validator=attrs.validators.in_(["suppress", "flag_source", "log"])
+    )
+    shared_email: Literal["first_owner", "customer_first"] = attrs.field(
+        default="first_owner", validator=attrs.validators.in_(["first_owner", "customer_first"])
+    )
+    suppliers: Literal["subscribed", "pending", "transactional", "ignore"] = attrs.field(
+        default="transactional",
+        validator=attrs.validators.in_(["subscribed", "pending", "transactional", "ignore"]),
+    )
+    credit_memos: Literal["skip", "refund"] = attrs.field(
+        default="skip", validator=attrs.validators.in_(["skip", "refund"])
+    )
+    inactive_tag: str = "Inactive"
+    max_consecutive_faults: int = attrs.field(default=20, validator=attrs.validators.ge(1))

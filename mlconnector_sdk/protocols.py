@@ -1,0 +1,219 @@
+"""The seams: what a source, a sink, a state store and the small helpers promise each other.
+
+Anything that keeps these promises plugs in; nobody has to inherit. The contract suites in `mlconnector_sdk.testing`
+check them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol, runtime_checkable
+
+from .cursors import CursorValue, HighWaterMark, Window
+from .events import Event
+from .models import (
+    Audience,
+    AudienceMember,
+    AuditEntry,
+    CheckResult,
+    Checkpoint,
+    DeadLetter,
+    Lease,
+    Link,
+    MemberWrite,
+    MergeField,
+    OrderWrite,
+    Page,
+    Record,
+    StreamName,
+    StreamSpec,
+    Suppression,
+    WriteResult,
+)
+
+__all__ = ["Clock", "Progress", "Sink", "Source", "StateStore", "SystemClock", "Vault"]
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Reads one ERP. Safe to use from one thread at a time; holds connections, so close it."""
+
+    @property
+    def system(self) -> str:
+        """The short name used in messages and state: `"acumatica"`."""
+
+    @property
+    def streams(self) -> Mapping[StreamName, StreamSpec]:
+        """What this source can read, without asking the ERP."""
+
+    @property
+    def request_count(self) -> int:
+        """HTTP requests sent so far."""
+
+    def check(self) -> Iterable[CheckResult]:
+        """Try connection, credentials, version and rights; never raises, reads at most a row per stream."""
+
+    def present(self, stream: StreamName) -> CursorValue | None:
+        """The ERP's own present for this stream's cursor, minus what may still be uncommitted; `None` if it has none."""
+
+    def read(self, stream: StreamName, window: Window = Window()) -> Iterator[Page]:
+        """Every record changed within `window`, in pages, each record at least once.
+
+        Rows that change, appear or vanish while we page are neither skipped nor stuck. A row that cannot be read comes
+        as an `UnreadableRow`. Raises `TransientError` or `FatalError`; then the pages already yielded stand.
+        """
+
+    def fetch(self, stream: StreamName, keys: Sequence[str]) -> Iterator[Page]:
+        """The records with these keys as they are now; keys that are gone are simply absent."""
+
+    def parse(self, stream: StreamName, raw: Mapping[str, Any]) -> Record:
+        """A record from a row kept in `raw` earlier. Raises `MappingError`."""
+
+    def close(self) -> None:
+        """Log off and close connections; harmless when repeated."""
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Writes to one audience and its store. Write methods are thread-safe and repeatable without harm."""
+
+    @property
+    def system(self) -> str:
+        """The short name used in messages and state: `"mailchimp"`."""
+
+    @property
+    def concurrency(self) -> int:
+        """How many calls may be under way at once."""
+
+    @property
+    def takes_orders(self) -> bool:
+        """A store is configured, so orders can be written."""
+
+    @property
+    def request_count(self) -> int:
+        """HTTP requests sent so far."""
+
+    def check(self, wanted: Sequence[MergeField]) -> Iterable[CheckResult]:
+        """Try connection, key, audience, merge fields and store; never raises, writes nothing."""
+
+    def inspect(self, wanted: Sequence[MergeField]) -> Audience:
+        """Read what `prepare` would find, and write nothing."""
+
+    def prepare(self, wanted: Sequence[MergeField]) -> Audience:
+        """Create missing merge fields and the store; must come before the first write."""
+
+    def present(self) -> datetime:
+        """The sink's own time."""
+
+    def changed_members(self, since: datetime | None) -> Iterator[Sequence[AudienceMember]]:
+        """Members changed after `since` (all of them for `None`), archived ones included, in pages."""
+
+    def write_members(self, writes: Sequence[MemberWrite]) -> list[WriteResult]:
+        """Create or update members; one result per write, in order. Raises only when the far side is down."""
+
+    def write_orders(self, writes: Sequence[OrderWrite]) -> list[WriteResult]:
+        """Create or update orders with their customers and products; one result per write, in order."""
+
+    def archive_member(self, address: str) -> None:
+        """Take a member out of the mailable audience, keeping its data; harmless when repeated."""
+
+    def loading_history(self) -> AbstractContextManager[None]:
+        """While inside, order automations of the store stay quiet; always reset on the way out."""
+
+    def close(self) -> None:
+        """Close connections; harmless when repeated."""
+
+
+@runtime_checkable
+class StateStore(Protocol):
+    """Keeps what must survive a crash. `commit` is one transaction: all of a checkpoint, or nothing.
+
+    Reads see every earlier commit. Writes need the pipeline's current lease: `commit` and `renew` raise
+    `LeaseLostError` once another owner holds a higher fencing number, even if this owner's clock says otherwise.
+    """
+
+    def acquire(self, pipeline: str, owner: str, *, now: datetime, duration: timedelta) -> Lease:
+        """Take the lease if it is free, expired, or held by the same owner; the fencing number grows each time.
+
+        Raises `LeaseHeldError` naming owner and expiry.
+        """
+
+    def renew(self, lease: Lease, *, now: datetime, duration: timedelta) -> Lease:
+        """Extend a lease still held. Raises `LeaseLostError`."""
+
+    def release(self, lease: Lease) -> None:
+        """Give the lease back; harmless when it is lost already."""
+
+    def commit(self, checkpoint: Checkpoint, lease: Lease) -> None:
+        """Apply the whole checkpoint. Raises `LeaseLostError` or `StateError`, and then nothing was applied."""
+
+    def mark(self, pipeline: str, stream: str) -> HighWaterMark | None:
+        """The committed mark of a stream."""
+
+    def links(self, pipeline: str, stream: str, keys: Sequence[str]) -> dict[str, Link]:
+        """Links by ERP key; unknown keys are absent. Any number of keys."""
+
+    def links_to(self, pipeline: str, addresses: Sequence[str]) -> dict[str, tuple[Link, ...]]:
+        """All links of customers, contacts and suppliers to these addresses, ordered by stream and key."""
+
+    def all_links(self, pipeline: str, stream: str) -> Iterator[Link]:
+        """Every link of a stream in key order, without holding them all in memory."""
+
+    def suppressions(self, pipeline: str, addresses: Sequence[str]) -> dict[str, Suppression]:
+        """Suppressions by address; others are absent. Any number of addresses."""
+
+    def dead_letters(
+        self, pipeline: str, *, stream: str | None = None, keys: Sequence[str] | None = None
+    ) -> Iterator[DeadLetter]:
+        """Dead letters in order of stream and key, without holding them all in memory."""
+
+    def audit(
+        self, pipeline: str, *, stream: str | None = None, key: str | None = None, job_id: str | None = None
+    ) -> Iterator[AuditEntry]:
+        """Audit entries, oldest first, without holding them all in memory."""
+
+    def close(self) -> None:
+        """Release connections; harmless when repeated."""
+
+
+class Vault(Protocol):
+    """Keeps secrets by name."""
+
+    def get(self, name: str) -> str:
+        """The secret. Raises `ConfigurationError` when there is none of that name."""
+
+    def put(self, name: str, secret: str) -> None:
+        """Store or replace a secret."""
+
+
+class Clock(Protocol):
+    """Tells the time; tests bring their own."""
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class Progress(Protocol):
+    """Shows events to a person."""
+
+    def __call__(self, event: Event) -> None:
+        """Take note of one event; must not raise."""
+
+    def close(self) -> None:
+        """Remove the display."""
