@@ -103,12 +103,5 @@ class RunFinished:
 
 
 Event: TypeAlias = (
-    RunStarted
-    | StreamStarted
-    | PageCommitted
-    | RecordSetAside
-    | MarkHeldBack
-    | Waiting
-    | StreamFinished
-    | RunFinished
+    RunStarted | StreamStarted | PageCommitted | RecordSetAside | MarkHeldBack | Waiting | StreamFinished | RunFinished
 )

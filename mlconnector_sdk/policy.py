@@ -9,7 +9,6 @@ import attrs
 __all__ = ["SyncPolicy"]
 
 
-
 @attrs.frozen(kw_only=True)
 class SyncPolicy:
     """What a run does where the data alone does not say. Every default is the careful choice.

@@ -1,0 +1,312 @@
+"""One way to talk HTTP for every system: time-outs, one retry loop, error translation, redaction, counting.
+
+An answer is judged by the system's own `judge` function (sans-IO: status, headers, body), because the systems disagree
+on what a status means. Transport errors are the same everywhere and translated here.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol, TypeAlias
+
+import attrs
+import httpx
+
+from ._version import __version__
+from .errors import (
+    ConfigurationError,
+    ContractError,
+    MLConnectorError,
+    RateLimitError,
+    TimeoutExceededError,
+    TransientError,
+    UnavailableError,
+)
+from .retry import RetryPolicy
+
+__all__ = ["HttpClient", "HttpReply", "Judge", "Limiter", "NoLimit", "WaitListener", "looks_like_html", "retry_after"]
+
+log = logging.getLogger("mlconnector_sdk.http")
+
+_ours: ContextVar[bool] = ContextVar("mlconnector_sdk_http", default=False)
+
+
+@attrs.frozen(kw_only=True)
+class HttpReply:
+    """A whole answer. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = attrs.field(repr=False)
+
+    @property
+    def media_type(self) -> str:
+        return self.headers.get("content-type", "").split(";")[0].strip().lower()
+
+    @property
+    def date(self) -> datetime | None:
+        """The server's clock as its `Date` header tells it, aware UTC."""
+        try:
+            return parsedate_to_datetime(self.headers["date"]).astimezone(UTC)
+        except (KeyError, ValueError):
+            return None
+
+    def json(self, *, decimals: bool = False) -> Any:
+        """The body as JSON; `decimals` keeps money exact.
+
+        Raises:
+            ValueError: the body is no JSON: cut off, HTML, or not UTF-8.
+        """
+        return json.loads(self.body, parse_float=Decimal if decimals else None)
+
+
+Judge: TypeAlias = Callable[[HttpReply, str], MLConnectorError | None]
+"""Given an answer and the operation's name, the error it means, or `None` when it is good."""
+
+WaitListener: TypeAlias = Callable[[TransientError, float, int], None]
+
+
+class Limiter(Protocol):
+    """Bounds how many calls are under way at once."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def pause(self, seconds: float) -> None:
+        """Let nobody start for so long: the far side asked all of us to slow down."""
+
+
+class NoLimit:
+    """A limiter that lets everything through, for systems used by one thread."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def pause(self, seconds: float) -> None: ...
+
+
+class HttpClient:
+    """Sends requests to one system and returns whole answers or raises our errors.
+
+    Args:
+        system: the short name used in messages.
+        base_url: scheme, host and path prefix; every path is appended to it.
+        judge: see `Judge`.
+        auth: an `httpx.Auth` flow; it signs in, renews, and repeats a request once after a 401.
+        timeout: seconds to wait for an answer (`read`), for a connection (`connect`).
+        retry: the one retry loop.
+        limiter: entered for each exchange, not for the pauses between.
+        cookies: keep cookies between requests.
+    """
+
+    def __init__(
+        self,
+        system: str,
+        base_url: str,
+        *,
+        judge: Judge,
+        auth: httpx.Auth | None = None,
+        timeout: float = 125.0,
+        connect_timeout: float = 10.0,
+        retry: RetryPolicy | None = None,
+        limiter: Limiter | None = None,
+        headers: Mapping[str, str] | None = None,
+        max_connections: int = 10,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.system = system
+        self.base_url = checked_url(base_url, system)
+        self.retry = retry or RetryPolicy()
+        self.on_wait: Callable[[str, TransientError, float, int], None] | None = None
+        self._judge = judge
+        self._limiter = limiter or NoLimit()
+        self._count = 0
+        self._count_lock = threading.Lock()
+        _silence_foreign_loggers()
+        self._client = httpx.Client(
+            auth=auth,
+            timeout=httpx.Timeout(timeout, connect=connect_timeout),
+            limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
+            headers={"User-Agent": f"mlconnector_sdk/{__version__}", "Accept": "application/json", **(headers or {})},
+            follow_redirects=False,
+            transport=transport,
+        )
+
+    @property
+    def request_count(self) -> int:
+        """Requests sent so far, repeats included, sign-in excluded."""
+        return self._count
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        return self._client.cookies
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        operation: str = "",
+        params: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool = True,
+        retry: RetryPolicy | None = None,
+    ) -> HttpReply:
+        """One exchange with retries.
+
+        Args:
+            path: appended to `base_url`; already percent-encoded. An absolute URL is used as it is.
+            operation: what this is, for messages; keep personal data out of it.
+            repeatable: sending it twice is harmless.
+
+        Raises:
+            TransientError: still failing after the retry policy's limits.
+            RecordError, FatalError: as the system's judge says.
+        """
+        operation = operation or f"{method} {path.split('?')[0]}"
+        url = path if path.startswith(("http://", "https://")) else self.base_url + path
+        request = self._client.build_request(method, url, params=params, content=content, headers=headers)
+
+        def attempt() -> HttpReply:
+            return self._attempt(request, operation)
+
+        def waiting(error: TransientError, seconds: float, tries: int) -> None:
+            self._announce(error, operation, seconds, tries)
+
+        return (retry or self.retry).call(attempt, on_wait=waiting, repeatable=repeatable)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _attempt(self, request: httpx.Request, operation: str) -> HttpReply:
+        started = time.monotonic()
+        with self._limiter, _translated(self.system, operation), _our_call():
+            with self._count_lock:
+                self._count += 1
+            response = self._client.send(request)
+        reply = HttpReply(status=response.status_code, headers=_lower(response.headers), body=response.content)
+        seconds = time.monotonic() - started
+        log.debug(
+            "%s %s -> %d in %.3f s",
+            self.system,
+            operation,
+            reply.status,
+            seconds,
+            extra={"mlc_system": self.system, "mlc_operation": operation, "mlc_status": reply.status},
+        )
+        error = self._judge(reply, operation)
+        if error is None:
+            return reply
+        error.system, error.operation = self.system, operation
+        error.status_code = error.status_code or reply.status
+        raise error
+
+    def _announce(self, error: TransientError, operation: str, seconds: float, tries: int) -> None:
+        if isinstance(error, RateLimitError):
+            self._limiter.pause(seconds)
+        log.info("%s %s: %s; next try in %.1f s", self.system, operation, error.reason, seconds)
+        if self.on_wait is not None:
+            self.on_wait(operation, error, seconds, tries)
+
+
+def checked_url(url: str, system: str) -> str:
+    """`url` without trailing slash.
+
+    Raises:
+        ConfigurationError: it is no absolute http or https address.
+    """
+    parsed = httpx.URL(url) if isinstance(url, str) and "://" in url else None
+    if parsed is None or parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise ConfigurationError("the address must start with https:// (or http://) and name a host", system=system)
+    if parsed.userinfo:
+        raise ConfigurationError("the address must not contain a user name or password", system=system)
+    return url.rstrip("/")
+
+
+def retry_after(reply: HttpReply) -> float | None:
+    """Seconds the far side asks to wait: `Retry-After` as a number or as a date."""
+    value = reply.headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        until = parsedate_to_datetime(value).astimezone(UTC)
+    except ValueError:
+        return None
+    return max(0.0, (until - (reply.date or datetime.now(UTC))).total_seconds())
+
+
+def looks_like_html(reply: HttpReply) -> bool:
+    """The body is a web page: a proxy, a maintenance notice or a sign-in form, not the API."""
+    start = reply.body[:512].lstrip().lower()
+    return reply.media_type == "text/html" or start.startswith((b"<!doctype", b"<html"))
+
+
+def _lower(headers: httpx.Headers) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+@contextmanager
+def _translated(system: str, operation: str) -> Iterator[None]:
+    """httpx's errors as ours. Their texts are left out: they may hold URLs with secrets."""
+    try:
+        yield
+    except httpx.ConnectTimeout:
+        raise UnavailableError("no connection within the time-out", system=system, operation=operation) from None
+    except httpx.TimeoutException:
+        raise TimeoutExceededError("no answer within the time-out", system=system, operation=operation) from None
+    except httpx.ConnectError as error:
+        message = "cannot connect: check host name, port and network"
+        if "CERTIFICATE" in str(error).upper():
+            raise ConfigurationError("the TLS certificate is not trusted", system=system, operation=operation) from None
+        raise UnavailableError(message, system=system, operation=operation, reason="no_connection") from None
+    except (httpx.NetworkError, httpx.RemoteProtocolError):
+        raise UnavailableError(
+            "the connection broke before the answer was complete",
+            system=system,
+            operation=operation,
+            reason="connection_lost",
+        ) from None
+    except (httpx.DecodingError, httpx.LocalProtocolError, httpx.UnsupportedProtocol):
+        raise ContractError("the exchange is not valid HTTP", system=system, operation=operation) from None
+
+
+@contextmanager
+def _our_call() -> Iterator[None]:
+    token = _ours.set(True)
+    try:
+        yield
+    finally:
+        _ours.reset(token)
+
+
+class _NotOurs(logging.Filter):
+    """Drops httpx's and httpcore's records about our calls: they name full URLs and cookies. Others' calls pass."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not _ours.get()
+
+
+_filter = _NotOurs("mlconnector_sdk")
+
+
+def _silence_foreign_loggers() -> None:
+    names = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks")
+    for name in names:
+        # addFilter ignores a filter that is there already.
+        logging.getLogger(name).addFilter(_filter)
