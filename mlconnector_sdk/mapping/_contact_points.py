@@ -1,0 +1,216 @@
+"""How somebody is reached: e-mail addresses and phone numbers, from what people type into an ERP. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ..errors import MappingError
+from ._countries import country_code
+
+if TYPE_CHECKING:
+    from phonenumbers import PhoneNumber
+
+__all__ = ["clean_email", "clean_phone", "split_emails", "us_phone"]
+
+# Sage 100 pads keys with NUL bytes; spreadsheets and web pages bring odd blanks and marks without width along.
+_BLANKS = (*range(32), 127, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)
+_WIDTHLESS = (0xAD, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
+_UNSEEN: dict[int, str | None] = {**dict.fromkeys(_BLANKS, " "), **dict.fromkeys(_WIDTHLESS)}
+_QUOTES = " \"'`“”„‘’‚«»‹›"  # noqa: RUF001 - the quotation marks of Europe are meant
+_OPENING = _QUOTES + "<([,;:"
+_CLOSING = _QUOTES + ">)],;:."
+
+# A part of what email-validator accepts and returns unchanged; a property test holds the two together.
+_PLAIN_ADDRESS = re.compile(
+    r"[a-z0-9_+-]++(?:\.[a-z0-9_+-]++)*+@"
+    r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?!(?:arpa|invalid|local|localhost|onion)\Z)[a-z]{2,63}"
+)
+_LONGEST_ADDRESS = 254
+_STRONG_SEPARATED = re.compile(r'(?:"[^"]*"|<[^<>]*>|[^;,|"<]|["<])++')
+_WEAK_SEPARATORS = re.compile(r"[/\\&]")
+
+
+def clean_email(text: str) -> str:
+    """The one address in the text, in the form Mailchimp keys it by: stripped and lower-cased as a whole.
+
+    `mailto:`, display names, angle brackets, quotes, trailing punctuation, a comment in parentheses and invisible
+    characters are taken off. International domains come back in Unicode, local parts may be non-ASCII. Whether the
+    domain exists is not looked up; names no mail can reach (`.local`, `.invalid`, …) are refused, while `.test` and
+    `example.com` are left for Mailchimp to judge.
+
+    Raises:
+        MappingError: reason `"bad_email"`; the message says what is wrong and never shows the address.
+
+    Example:
+        >>> clean_email('"Smith, Bob" <Bob@Example.COM>;')
+        'bob@example.com'
+    """
+    address = text.lower()
+    if _is_plain(address):
+        return address
+    address = _undressed(address.translate(_UNSEEN))
+    return address if _is_plain(address) else _validated(address)
+
+
+def _is_plain(address: str) -> bool:
+    # "--" may start a Punycode label, which needs decoding.
+    fits = len(address) <= _LONGEST_ADDRESS and "--" not in address
+    return fits and _PLAIN_ADDRESS.fullmatch(address) is not None
+
+
+def _undressed(text: str) -> str:
+    text = re.sub(r"(?<=\s)\([^()]*\)\s*\Z", "", text).strip()
+    named = [inner for inner in re.findall(r"<([^<>]*)>", text) if "@" in inner]
+    if len(named) == 1:
+        address = _bare(named[0])
+        # Outlook writes `bob@x.com <bob@x.com>`; another address outside the brackets makes two.
+        outside = _bare(re.sub(r'"[^"]*"|<[^<>]*>', " ", text))
+        return address if "@" not in outside or outside == address else text
+    return _bare(text if named else re.sub(r"<[^<>]*>", " ", text))
+
+
+def _bare(text: str) -> str:
+    text = text.lstrip(_OPENING).rstrip(_CLOSING)
+    return _bare(text[7:].partition("?")[0]) if text.startswith("mailto:") else text
+
+
+def _validated(address: str) -> str:
+    found = _library_form(address)
+    if found is None:
+        raise MappingError(
+            f"not a usable e-mail address: {_fault_of(address)}", operation="read e-mail", reason="bad_email"
+        )
+    return found
+
+
+def _library_form(address: str) -> str | None:
+    from email_validator import EmailNotValidError, validate_email
+
+    try:
+        # `test_environment` lets the domains `x.test` and `test` through; the second is refused here.
+        found = validate_email(address, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        # Neither its text nor a chained cause may travel on: they quote parts of the address.
+        return None
+    return found.normalized.lower() if "." in found.domain else None
+
+
+def _fault_of(address: str) -> str:
+    local, _, domain = address.rpartition("@")
+    faults = {
+        "it is empty": not address,
+        "it has no @ sign": "@" not in address,
+        "it has more than one @ sign": "@" in local,
+        "a blank stands inside": " " in address,
+        "nothing stands before the @ sign": not local,
+        "nothing stands after the @ sign": not domain,
+        "the domain has no dot": "." not in domain,
+        "the domain is malformed, or no mail can reach it": _library_form(f"someone@{domain}") is None,
+        "it is too long": len(address.encode("utf-8", "replace")) > _LONGEST_ADDRESS,
+    }
+    return next((fault for fault, found in faults.items() if found), "the part before the @ sign is malformed")
+
+
+def split_emails(text: str) -> tuple[str, ...]:
+    """Every address of a field that may hold several, cleaned, in order, each once; `()` for a blank field.
+
+    ERPs hold one field for all recipients of a document: people part them by `;` or `,`, but also by blanks, line
+    ends, `/`, `&` and words. What is no address is dropped as long as one good address is found.
+
+    Raises:
+        MappingError: something is there, and none of it is an address; as `clean_email` words it.
+
+    Example:
+        >>> split_emails('Ann@x.org; "Doe, Bob" <bob@x.org>, n/a, ann@x.org')
+        ('ann@x.org', 'bob@x.org')
+    """
+    address = text.lower()
+    if _is_plain(address):
+        return (address,)
+    seen = address.translate(_UNSEEN)
+    if not _bare(seen):
+        return ()
+    found = dict.fromkeys(good for piece in _STRONG_SEPARATED.findall(seen) for good in _addresses_in(piece))
+    return tuple(found) or (clean_email(seen),)
+
+
+def _addresses_in(piece: str) -> list[str]:
+    if whole := _address_or_none(piece):
+        return [whole]
+    return [address for word in piece.split() for address in _addresses_in_word(word)]
+
+
+def _addresses_in_word(word: str) -> list[str]:
+    if whole := _address_or_none(word):
+        return [whole]
+    # These signs may belong to a local part: they part addresses only if each side is one.
+    sides = [_address_or_none(side) for side in _WEAK_SEPARATORS.split(word)]
+    return [side for side in sides if side] if all(sides) else []
+
+
+def _address_or_none(text: str) -> str | None:
+    if "@" not in text:
+        return None
+    try:
+        return clean_email(text)
+    except MappingError:
+        return None
+
+
+def clean_phone(text: str, *, region: str | None = None) -> str:
+    """A phone number as `+14145554787`, with its extension as `+14145554787 ext. 12`.
+
+    Text that is no valid number comes back as it was typed, blanks collapsed: to Mailchimp a phone is free text, unless
+    the merge field asks for the US format. Never raises.
+
+    Args:
+        text: as typed; `""` gives `""`.
+        region: the country to read national numbers in, any spelling that `country_code` knows. Without it only
+            numbers that start with `+` or `00` are understood.
+
+    Example:
+        >>> clean_phone("(414) 555-4787 x12", region="USA"), clean_phone("ask Bob")
+        ('+14145554787 ext. 12', 'ask Bob')
+    """
+    typed = _seen(text)
+    number = _phone_number(typed, country_code(region or ""))
+    if number is None:
+        return typed
+    international = f"+{number.country_code}{_national_digits(number)}"
+    return f"{international} ext. {number.extension}" if number.extension else international
+
+
+def us_phone(text: str) -> str | None:
+    """The number as `(414) 555-4787`, which has no room for an extension; `None` if it is no North American number.
+
+    >>> us_phone("1-414-555-4787 ext. 12")
+    '(414) 555-4787'
+    """
+    number = _phone_number(_seen(text), "US")
+    if number is None or number.country_code != 1:
+        return None
+    digits = _national_digits(number)
+    return f"({digits[:3]}) {digits[3:6]}-{digits[6:]}"
+
+
+def _phone_number(typed: str, region: str) -> PhoneNumber | None:
+    from phonenumbers import NumberParseException, is_valid_number, parse
+
+    if not region and typed.startswith("00"):
+        typed = f"+{typed[2:]}"
+    try:
+        number = parse(typed, region or None)
+    except NumberParseException:
+        return None
+    return number if is_valid_number(number) else None
+
+
+def _seen(text: str) -> str:
+    return " ".join(text.translate(_UNSEEN).split())
+
+
+def _national_digits(number: PhoneNumber) -> str:
+    from phonenumbers import national_significant_number
+
+    return national_significant_number(number)
