@@ -1,0 +1,116 @@
+"""Reaching a database: engines, SQLite files, and what went wrong in our own words."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Engine, QueuePool, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError, StatementError
+
+from ..errors import ConfigurationError, MissingDependencyError, StateError
+
+__all__ = ["create_private_file", "open_engine", "translated_errors"]
+
+_BUSY_SECONDS = 30.0
+_EXTRAS = {"psycopg": "postgres", "psycopg2": "postgres", "pymysql": "mysql", "MySQLdb": "mysql"}
+
+
+def open_engine(url: str | URL) -> Engine:
+    """An engine with the settings a state needs; nothing is connected yet.
+
+    Raises:
+        ConfigurationError: the URL cannot be read.
+        MissingDependencyError: the database driver is not installed.
+    """
+    options: dict[str, Any] = {"hide_parameters": True}
+    try:
+        parsed = make_url(url)
+        on_sqlite = parsed.get_backend_name() == "sqlite"
+        options |= _sqlite_options(parsed) if on_sqlite else {"pool_pre_ping": True}
+        engine = create_engine(parsed, **options)
+    except ImportError as error:
+        raise _missing_driver(error.name or "") from error
+    except (ArgumentError, ValueError):
+        # The cause may quote the URL, and with it the password.
+        raise ConfigurationError(
+            "the database URL cannot be read: expected dialect+driver://user:password@host/database"
+        ) from None
+    if on_sqlite:
+        event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _missing_driver(module: str) -> MissingDependencyError:
+    extra = _EXTRAS.get(module)
+    cure = f'pip install "mlconnector_sdk[{extra}]"' if extra else f"install {module}"
+    return MissingDependencyError(f"the database driver {module} is missing: {cure}")
+
+
+def _sqlite_options(url: URL) -> dict[str, Any]:
+    if url.database in (None, "", ":memory:") or url.query.get("mode") == "memory":
+        # Every connection to memory is a database of its own: all threads take turns on a single one.
+        arguments = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
+        return {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0, "connect_args": arguments}
+    return {"connect_args": {"timeout": _BUSY_SECONDS}}
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # Busy when another connection is switching the mode this very moment, and the mode lasts: either one will do.
+    with suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def create_private_file(path: Path) -> None:
+    """Create a database file that only its owner may read, unless it exists; SQLite gives its side files that mode.
+
+    Raises:
+        StateError: the directory is missing or cannot be written, or `path` is a directory.
+    """
+    if path.is_dir():
+        raise StateError(f"{path} is a directory: name a file for the state")
+    try:
+        # Never opened when it exists: closing a second handle would drop SQLite's own locks on the file.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return
+    except FileNotFoundError as error:
+        raise StateError(
+            f"the directory {path.parent} does not exist: create it, or keep the state elsewhere"
+        ) from error
+    except OSError as error:
+        raise StateError(
+            f"the state file {path} cannot be created ({error.strerror}): check the directory and its rights"
+        ) from error
+
+
+@contextmanager
+def translated_errors(store: object, *, passing: type[Exception] | tuple[()] = ()) -> Iterator[None]:
+    """What the database raises becomes a `StateError`; neither it nor its cause shows the values of a statement."""
+    try:
+        yield
+    except passing:
+        raise
+    except SQLAlchemyError as error:
+        if isinstance(error, StatementError):
+            error.hide_parameters = True
+        raise StateError(_explain(store, error)) from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise StateError(f"{store!r} met a value it cannot keep or read ({type(error).__name__})") from error
+
+
+def _explain(store: object, error: SQLAlchemyError) -> str:
+    if not isinstance(error, DBAPIError):
+        return f"{store!r} failed ({type(error).__name__})"
+    said = str(error.orig)
+    if "file is not a database" in said or "malformed" in said:
+        return f"{store!r} is no SQLite database, or a damaged one: name another file, or restore a backup"
+    # Other kinds of error may quote values; these tell of the server, the disk or a lock.
+    detail = f": {said.splitlines()[0]}" if isinstance(error, OperationalError) and said else ""
+    kind = type(error.orig).__name__
+    return f"{store!r} failed ({kind}{detail}); nothing was committed, the same call may work once this is mended"

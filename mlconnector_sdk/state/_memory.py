@@ -1,0 +1,184 @@
+"""The reference store: what every other store must look like from outside, in plain dicts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+import attrs
+
+from ..cursors import HighWaterMark
+from ..errors import LeaseHeldError, LeaseLostError, StateError
+from ..models import AuditEntry, Checkpoint, DeadLetter, Lease, Link, Suppression
+from ._rows import (
+    PARTY_STREAMS,
+    CheckpointRows,
+    Row,
+    checkpoint_rows,
+    load_audit_entry,
+    load_dead_letter,
+    load_link,
+    load_mark,
+    load_suppression,
+    require_lease_terms,
+)
+
+__all__ = ["MemoryStateStore"]
+
+
+@attrs.define
+class _Pipeline:
+    """The state of one pipeline, as rows keyed as a database would key them."""
+
+    fencing: int = 0
+    holder: Lease | None = None
+    marks: dict[str, Row] = attrs.field(factory=dict)
+    links: dict[tuple[str, str], Row] = attrs.field(factory=dict)
+    linked: dict[str, dict[tuple[str, str], Row]] = attrs.field(factory=dict)
+    dead_letters: dict[tuple[str, str], Row] = attrs.field(factory=dict)
+    suppressions: dict[str, Row] = attrs.field(factory=dict)
+    audit: list[Row] = attrs.field(factory=list)
+
+    def apply(self, rows: CheckpointRows) -> None:
+        if rows.mark is not None:
+            self.marks[rows.mark[1]] = rows.mark
+        for place, link in rows.links.items():
+            self._place(place, link)
+        for place in rows.settled:
+            self.dead_letters.pop(place, None)
+        self.dead_letters.update(rows.dead_letters)
+        for address in rows.lifted:
+            self.suppressions.pop(address, None)
+        self.suppressions.update(rows.suppressions)
+        self.audit.extend(rows.audit)
+
+    def _place(self, place: tuple[str, str], link: Row) -> None:
+        before = self.links.get(place)
+        if before is not None:
+            self.linked.get(before[4], {}).pop(place, None)
+        self.links[place] = link
+        if place[0] in PARTY_STREAMS:
+            self.linked.setdefault(link[4], {})[place] = link
+
+
+class MemoryStateStore:
+    """Keeps state in memory, for tests, notebooks and dry experiments; it ends with the process.
+
+    Safe to use from several threads.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pipelines: dict[str, _Pipeline] = {}
+
+    def __repr__(self) -> str:
+        return "<MemoryStateStore>"
+
+    def acquire(self, pipeline: str, owner: str, *, now: datetime, duration: timedelta) -> Lease:
+        """See `StateStore.acquire`."""
+        require_lease_terms(pipeline, owner, now)
+        with self._lock:
+            state = self._state(pipeline)
+            held = state.holder
+            if held is not None and held.owner != owner and held.expires_at > now:
+                raise LeaseHeldError(
+                    f"pipeline {pipeline!r} is being run by {held.owner!r} until {held.expires_at.isoformat()}"
+                )
+            state.fencing += 1
+            lease = Lease(pipeline=pipeline, owner=owner, fencing=state.fencing, expires_at=now + duration)
+            state.holder = lease
+            return lease
+
+    def renew(self, lease: Lease, *, now: datetime, duration: timedelta) -> Lease:
+        """See `StateStore.renew`."""
+        with self._lock:
+            state = self._held(lease)
+            state.holder = renewed = attrs.evolve(lease, expires_at=now + duration)
+            return renewed
+
+    def release(self, lease: Lease) -> None:
+        """See `StateStore.release`."""
+        with self._lock:
+            state = self._state(lease.pipeline)
+            if _same_lease(state.holder, lease):
+                state.holder = None
+
+    def commit(self, checkpoint: Checkpoint, lease: Lease) -> None:
+        """See `StateStore.commit`."""
+        if checkpoint.pipeline != lease.pipeline:
+            raise StateError(f"a lease on {lease.pipeline!r} cannot commit to {checkpoint.pipeline!r}")
+        rows = checkpoint_rows(checkpoint)
+        with self._lock:
+            self._held(lease).apply(rows)
+
+    def mark(self, pipeline: str, stream: str) -> HighWaterMark | None:
+        """See `StateStore.mark`."""
+        with self._lock:
+            row = self._state(pipeline).marks.get(stream)
+        return None if row is None else load_mark(row[1:])
+
+    def links(self, pipeline: str, stream: str, keys: Sequence[str]) -> dict[str, Link]:
+        """See `StateStore.links`."""
+        with self._lock:
+            known = self._state(pipeline).links
+            rows = {key: known[stream, key] for key in keys if (stream, key) in known}
+        return {key: load_link(row[1:]) for key, row in rows.items()}
+
+    def links_to(self, pipeline: str, addresses: Sequence[str]) -> dict[str, tuple[Link, ...]]:
+        """See `StateStore.links_to`; `""` is no address."""
+        with self._lock:
+            linked = self._state(pipeline).linked
+            rows = {address: sorted(linked[address].items()) for address in addresses if linked.get(address)}
+        return {a: tuple(load_link(row[1:]) for _, row in found) for a, found in rows.items() if a}
+
+    def all_links(self, pipeline: str, stream: str) -> Iterator[Link]:
+        """See `StateStore.all_links`."""
+        with self._lock:
+            rows = sorted(item for item in self._state(pipeline).links.items() if item[0][0] == stream)
+        for _, row in rows:
+            yield load_link(row[1:])
+
+    def suppressions(self, pipeline: str, addresses: Sequence[str]) -> dict[str, Suppression]:
+        """See `StateStore.suppressions`."""
+        with self._lock:
+            known = self._state(pipeline).suppressions
+            rows = {address: known[address] for address in addresses if address in known}
+        return {address: load_suppression(row[1:]) for address, row in rows.items()}
+
+    def dead_letters(
+        self, pipeline: str, *, stream: str | None = None, keys: Sequence[str] | None = None
+    ) -> Iterator[DeadLetter]:
+        """See `StateStore.dead_letters`."""
+        wanted = None if keys is None else set(keys)
+        with self._lock:
+            rows = sorted(self._state(pipeline).dead_letters.items())
+        for (its_stream, its_key), row in rows:
+            if stream in (None, its_stream) and (wanted is None or its_key in wanted):
+                yield load_dead_letter(row[1:])
+
+    def audit(
+        self, pipeline: str, *, stream: str | None = None, key: str | None = None, job_id: str | None = None
+    ) -> Iterator[AuditEntry]:
+        """See `StateStore.audit`."""
+        with self._lock:
+            rows = list(self._state(pipeline).audit)
+        for row in rows:
+            if job_id in (None, row[2]) and stream in (None, row[3]) and key in (None, row[4]):
+                yield load_audit_entry(row[1:])
+
+    def close(self) -> None:
+        """Nothing to release; the state stays readable."""
+
+    def _state(self, pipeline: str) -> _Pipeline:
+        return self._pipelines.setdefault(pipeline, _Pipeline())
+
+    def _held(self, lease: Lease) -> _Pipeline:
+        state = self._state(lease.pipeline)
+        if not _same_lease(state.holder, lease):
+            raise LeaseLostError(f"the lease on pipeline {lease.pipeline!r} was lost; nothing was committed")
+        return state
+
+
+def _same_lease(holder: Lease | None, lease: Lease) -> bool:
+    return holder is not None and (holder.owner, holder.fencing) == (lease.owner, lease.fencing)

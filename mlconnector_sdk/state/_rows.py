@@ -1,0 +1,321 @@
+"""Values as flat rows and back: one encoding for every store, so that all of them keep and refuse the same things.
+
+Times are whole microseconds since 1970 UTC: they compare, sort and round-trip alike on every database, while native
+time columns drop fractions on some and zones on others. What has parts (payloads, details) is JSON text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+import attrs
+
+from ..cursors import HighWaterMark, decode_mark, encode_mark
+from ..errors import StateError
+from ..models import AuditEntry, Checkpoint, DeadLetter, Link, Suppression
+
+__all__ = [
+    "ADDRESS_LENGTH",
+    "AUDIT_COLUMNS",
+    "DEAD_LETTER_COLUMNS",
+    "KEY_LENGTH",
+    "LINK_COLUMNS",
+    "MARK_COLUMNS",
+    "PARTY_STREAMS",
+    "PIPELINE_LENGTH",
+    "STREAM_LENGTH",
+    "SUPPRESSION_COLUMNS",
+    "CheckpointRows",
+    "Row",
+    "checkpoint_rows",
+    "from_microseconds",
+    "load_audit_entry",
+    "load_dead_letter",
+    "load_link",
+    "load_mark",
+    "load_suppression",
+    "microseconds",
+    "require_lease_terms",
+]
+
+Row: TypeAlias = tuple[Any, ...]
+
+# The narrowest index among the databases (MySQL, 3072 bytes) holds pipeline + stream + key and pipeline + address +
+# stream at four bytes a character.
+PIPELINE_LENGTH = 100
+STREAM_LENGTH = 50
+KEY_LENGTH = 255
+ADDRESS_LENGTH = 320
+
+PARTY_STREAMS = ("contacts", "customers", "suppliers")
+"""The streams whose links `links_to` returns, in its order."""
+
+MARK_COLUMNS = ("pipeline", "stream", "kind", "value", "full_scan_at")
+LINK_COLUMNS = (
+    *("pipeline", "stream", "key", "target", "address", "fingerprint", "owner", "state", "reason", "parent"),
+    *("taken_off", "details", "synced_at"),
+)
+DEAD_LETTER_COLUMNS = (
+    *("pipeline", "stream", "key", "reason", "message", "payload", "fingerprint", "attempts", "first_at", "last_at"),
+    *("job_id", "status_code", "request_id"),
+)
+SUPPRESSION_COLUMNS = ("pipeline", "address", "reason", "origin", "at")
+AUDIT_COLUMNS = (
+    *("pipeline", "at", "job_id", "stream", "key", "outcome", "reason", "message", "attempts", "request_id"),
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_TAG = "$type"
+
+
+def microseconds(at: datetime) -> int:
+    """An aware time as whole microseconds since 1970 UTC. Raises `ValueError` for a naive one."""
+    if at.tzinfo is None:
+        raise ValueError("a time without time zone cannot be stored")
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def from_microseconds(count: int) -> datetime:
+    """The reverse of `microseconds`, in UTC."""
+    return _EPOCH + timedelta(microseconds=count)
+
+
+def _microseconds_or_none(at: datetime | None) -> int | None:
+    return None if at is None else microseconds(at)
+
+
+def _exact(text: str, limit: int, what: str) -> str:
+    """`text` if every database can keep and compare it character by character."""
+    if len(text) > limit:
+        raise ValueError(f"a {what} of {len(text)} characters is longer than {limit}")
+    if not text.isascii():
+        text.encode()
+    if "\0" in text:
+        raise ValueError(f"a {what} with a NUL character cannot be stored")
+    return text
+
+
+def require_lease_terms(pipeline: str, owner: str, now: datetime) -> None:
+    """Raises `StateError` for names that not every database can keep, and for a time without zone."""
+    try:
+        _exact(pipeline, PIPELINE_LENGTH, "pipeline name")
+        _exact(owner, KEY_LENGTH, "lease owner")
+        microseconds(now)
+    except ValueError as error:
+        raise StateError(str(error)) from error
+
+
+def _readable(text: str | None) -> str | None:
+    """Free text from the far side without the characters that some database refuses; it is read by people only."""
+    if text is None or (text.isascii() and "\0" not in text):
+        return text
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _dump_payload(payload: Mapping[str, Any]) -> str:
+    return json.dumps(_plain(payload), separators=(",", ":"))
+
+
+def _plain(value: Any) -> Any:
+    """JSON keeps neither money nor dates: these travel as tagged text, so that a replay reads what the run read."""
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, Mapping):
+        if not all(isinstance(name, str) for name in value):
+            raise TypeError("a payload names its fields by text")
+        plain = {name: _plain(part) for name, part in value.items()}
+        return {_TAG: "mapping", "of": list(plain.items())} if _TAG in plain else plain
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    if isinstance(value, Decimal):
+        return {_TAG: "Decimal", "of": str(value)}
+    if isinstance(value, bytes):
+        return {_TAG: "bytes", "of": value.hex()}
+    for kind in (datetime, date, time):
+        if isinstance(value, kind):
+            return {_TAG: kind.__name__, "of": value.isoformat()}
+    raise TypeError(f"a payload holds plain values, not {type(value).__name__}")
+
+
+_REVIVE: Mapping[str, Callable[[Any], Any]] = {
+    "mapping": dict,
+    "Decimal": Decimal,
+    "bytes": bytes.fromhex,
+    "datetime": datetime.fromisoformat,
+    "date": date.fromisoformat,
+    "time": time.fromisoformat,
+}
+
+
+def _revive(value: dict[str, Any]) -> Any:
+    return _REVIVE[value[_TAG]](value["of"]) if _TAG in value else value
+
+
+@attrs.frozen(kw_only=True)
+class CheckpointRows:
+    """A checkpoint as rows; of two values for one key the later counts."""
+
+    mark: Row | None
+    links: dict[tuple[str, str], Row]
+    dead_letters: dict[tuple[str, str], Row]
+    settled: list[tuple[str, str]]
+    suppressions: dict[str, Row]
+    lifted: list[str]
+    audit: list[Row]
+
+
+def checkpoint_rows(checkpoint: Checkpoint) -> CheckpointRows:
+    """Every row of a checkpoint, before anything is written.
+
+    Raises:
+        StateError: a value cannot be stored: a key too long, a time without zone, a payload that is not plain.
+    """
+    pipeline, mark = checkpoint.pipeline, checkpoint.mark
+    try:
+        return CheckpointRows(
+            mark=None if mark is None else _mark_row(pipeline, mark),
+            links={(link.stream, link.key): _link_row(pipeline, link) for link in checkpoint.links},
+            dead_letters={(d.stream, d.key): _dead_letter_row(pipeline, d) for d in checkpoint.dead_letters},
+            settled=list(checkpoint.settled),
+            suppressions={s.address: _suppression_row(pipeline, s) for s in checkpoint.suppressions},
+            lifted=list(checkpoint.lifted),
+            audit=[_audit_row(pipeline, entry) for entry in checkpoint.audit],
+        )
+    except UnicodeEncodeError as error:
+        # The error object holds the whole text, which may be an address.
+        raise StateError("the checkpoint holds text that is not valid Unicode; nothing was committed") from error
+    except (TypeError, ValueError) as error:
+        raise StateError(f"the checkpoint cannot be stored: {error}; nothing was committed") from error
+
+
+def _mark_row(pipeline: str, mark: HighWaterMark) -> Row:
+    stream = _exact(mark.stream, STREAM_LENGTH, "stream name")
+    return (pipeline, stream, *encode_mark(mark.value), _microseconds_or_none(mark.full_scan_at))
+
+
+def load_mark(row: Sequence[Any]) -> HighWaterMark:
+    """A mark from its row without pipeline."""
+    stream, kind, value, full_scan_at = row
+    scanned = None if full_scan_at is None else from_microseconds(full_scan_at)
+    return HighWaterMark(stream=stream, value=decode_mark(kind, value), full_scan_at=scanned)
+
+
+def _link_row(pipeline: str, link: Link) -> Row:
+    return (
+        pipeline,
+        _exact(link.stream, STREAM_LENGTH, "stream name"),
+        _exact(link.key, KEY_LENGTH, "record key"),
+        link.target,
+        _exact(link.address, ADDRESS_LENGTH, "address"),
+        link.fingerprint,
+        int(link.owner),
+        link.state,
+        link.reason,
+        link.parent,
+        link.taken_off,
+        json.dumps(link.details) if link.details else "",
+        _microseconds_or_none(link.synced_at),
+    )
+
+
+def load_link(row: Sequence[Any]) -> Link:
+    """A link from its row without pipeline."""
+    stream, key, target, address, fingerprint, owner, state, reason, parent, taken_off, details, synced_at = row
+    return Link(
+        stream=stream,
+        key=key,
+        target=target,
+        address=address,
+        fingerprint=fingerprint,
+        owner=owner == 1,
+        state=state,
+        reason=reason,
+        parent=parent,
+        taken_off=taken_off,
+        details=tuple(json.loads(details)) if details else (),
+        synced_at=None if synced_at is None else from_microseconds(synced_at),
+    )
+
+
+def _dead_letter_row(pipeline: str, letter: DeadLetter) -> Row:
+    return (
+        pipeline,
+        _exact(letter.stream, STREAM_LENGTH, "stream name"),
+        _exact(letter.key, KEY_LENGTH, "record key"),
+        letter.reason,
+        _readable(letter.message),
+        _dump_payload(letter.payload),
+        letter.fingerprint,
+        letter.attempts,
+        microseconds(letter.first_at),
+        microseconds(letter.last_at),
+        letter.job_id,
+        letter.status_code,
+        letter.request_id,
+    )
+
+
+def load_dead_letter(row: Sequence[Any]) -> DeadLetter:
+    """A dead letter from its row without pipeline."""
+    stream, key, reason, message, payload, fingerprint, attempts, first_at, last_at, job_id, status, request_id = row
+    return DeadLetter(
+        stream=stream,
+        key=key,
+        reason=reason,
+        message=message,
+        payload=json.loads(payload, object_hook=_revive),
+        fingerprint=fingerprint,
+        attempts=attempts,
+        first_at=from_microseconds(first_at),
+        last_at=from_microseconds(last_at),
+        job_id=job_id,
+        status_code=status,
+        request_id=request_id,
+    )
+
+
+def _suppression_row(pipeline: str, suppression: Suppression) -> Row:
+    address = _exact(suppression.address, ADDRESS_LENGTH, "address")
+    return (pipeline, address, _readable(suppression.reason), suppression.origin, microseconds(suppression.at))
+
+
+def load_suppression(row: Sequence[Any]) -> Suppression:
+    """A suppression from its row without pipeline."""
+    address, reason, origin, at = row
+    return Suppression(address=address, reason=reason, origin=origin, at=from_microseconds(at))
+
+
+def _audit_row(pipeline: str, entry: AuditEntry) -> Row:
+    return (
+        pipeline,
+        microseconds(entry.at),
+        entry.job_id,
+        _exact(entry.stream, STREAM_LENGTH, "stream name"),
+        _exact(entry.key, KEY_LENGTH, "record key"),
+        entry.outcome,
+        entry.reason,
+        _readable(entry.message),
+        entry.attempts,
+        entry.request_id,
+    )
+
+
+def load_audit_entry(row: Sequence[Any]) -> AuditEntry:
+    """An audit entry from its row without pipeline."""
+    at, job_id, stream, key, outcome, reason, message, attempts, request_id = row
+    return AuditEntry(
+        at=from_microseconds(at),
+        job_id=job_id,
+        stream=stream,
+        key=key,
+        outcome=outcome,
+        reason=reason,
+        message=message,
+        attempts=attempts,
+        request_id=request_id,
+    )

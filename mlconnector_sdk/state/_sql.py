@@ -1,0 +1,349 @@
+"""State in a database, by SQLAlchemy Core."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import attrs
+from sqlalchemy import (
+    URL,
+    BindParameter,
+    Column,
+    Connection,
+    Engine,
+    Row as SQLRow,
+    Select,
+    bindparam,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from ..cursors import HighWaterMark
+from ..errors import LeaseHeldError, LeaseLostError, StateError
+from ..models import AuditEntry, Checkpoint, DeadLetter, Lease, Link, Suppression
+from ._database import create_private_file, open_engine, translated_errors
+from ._rows import (
+    AUDIT_COLUMNS,
+    DEAD_LETTER_COLUMNS,
+    LINK_COLUMNS,
+    MARK_COLUMNS,
+    PARTY_STREAMS,
+    SUPPRESSION_COLUMNS,
+    CheckpointRows,
+    checkpoint_rows,
+    from_microseconds,
+    load_audit_entry,
+    load_dead_letter,
+    load_link,
+    load_mark,
+    load_suppression,
+    microseconds,
+    require_lease_terms,
+)
+from ._schema import Tables, migrate
+from ._writes import Appender, Eraser, Replacer
+
+__all__ = ["SQLStateStore", "SQLiteStateStore"]
+
+_LOOK_UP = 500
+_CHUNK = 1000
+
+
+class SQLStateStore:
+    """Keeps state in a database: PostgreSQL, MySQL, MariaDB, SQLite, and what else SQLAlchemy speaks to.
+
+    Tables are created, or brought from an older version, with the first use. Safe to use from several threads; several
+    pipelines, processes and machines may share one database.
+
+    Example:
+        >>> store = SQLStateStore("sqlite://")
+        >>> store.mark("acme", "customers") is None
+        True
+
+    Args:
+        url_or_engine: an SQLAlchemy URL, or an engine of the caller's, which `close` then leaves open.
+        table_prefix: what the names of all tables begin with.
+        schema: the database schema that holds them; it must exist.
+
+    Raises:
+        ConfigurationError: the URL cannot be read.
+        MissingDependencyError: the database driver is not installed.
+        StateError: from any method, when the database refuses, is out of reach, or was written by a newer version.
+    """
+
+    def __init__(
+        self, url_or_engine: str | URL | Engine, *, table_prefix: str = "mlconnector_", schema: str | None = None
+    ) -> None:
+        self._owned = not isinstance(url_or_engine, Engine)
+        self._engine = url_or_engine if isinstance(url_or_engine, Engine) else open_engine(url_or_engine)
+        self._tables = Tables(table_prefix, schema)
+        self._look_ups = _LookUps(self._tables)
+        self._opening = threading.Lock()
+        self._writes: _Writes | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._engine.dialect.name}>"
+
+    def acquire(self, pipeline: str, owner: str, *, now: datetime, duration: timedelta) -> Lease:
+        """See `StateStore.acquire`."""
+        require_lease_terms(pipeline, owner, now)
+        expires_at = now + duration
+        try:
+            fencing = self._take(pipeline, owner, now, expires_at)
+        except IntegrityError:
+            # Somebody else made the pipeline's very first lease a moment ago; now there is a row to wait for.
+            with translated_errors(self):
+                fencing = self._take(pipeline, owner, now, expires_at)
+        return Lease(pipeline=pipeline, owner=owner, fencing=fencing, expires_at=expires_at)
+
+    def _take(self, pipeline: str, owner: str, now: datetime, expires_at: datetime) -> int:
+        leases = self._tables.leases
+        free = or_(leases.c.owner.is_(None), leases.c.owner == owner, leases.c.expires_at <= microseconds(now))
+        taken = {"owner": owner, "expires_at": microseconds(expires_at)}
+        take = update(leases).where(leases.c.pipeline == pipeline, free)
+        look = select(leases.c.owner, leases.c.fencing, leases.c.expires_at).where(leases.c.pipeline == pipeline)
+        with self._writing(passing=IntegrityError) as connection:
+            # The write comes first: it takes the row's lock (on SQLite the database's) before anything is read.
+            done = connection.execute(take.values(fencing=leases.c.fencing + 1, **taken)).rowcount
+            row = connection.execute(look).one_or_none()
+            if row is None:
+                connection.execute(leases.insert().values(pipeline=pipeline, fencing=1, **taken))
+                return 1
+            if not done:
+                until = from_microseconds(row.expires_at).isoformat()
+                raise LeaseHeldError(f"pipeline {pipeline!r} is being run by {row.owner!r} until {until}")
+            return int(row.fencing)
+
+    def renew(self, lease: Lease, *, now: datetime, duration: timedelta) -> Lease:
+        """See `StateStore.renew`."""
+        renewed = attrs.evolve(lease, expires_at=now + duration)
+        with self._writing() as connection:
+            self._hold(connection, lease, expires_at=microseconds(renewed.expires_at))
+        return renewed
+
+    def release(self, lease: Lease) -> None:
+        """See `StateStore.release`."""
+        with self._writing() as connection:
+            connection.execute(self._of_lease(lease).values(owner=None))
+
+    def _of_lease(self, lease: Lease) -> Any:
+        c = self._tables.leases.c
+        mine = (c.pipeline == lease.pipeline, c.fencing == lease.fencing, c.owner == lease.owner)
+        return update(self._tables.leases).where(*mine)
+
+    def _hold(self, connection: Connection, lease: Lease, **values: int) -> None:
+        """Lock the lease for this transaction: nobody takes it over before the commit."""
+        values = values or {"fencing": lease.fencing}
+        if not connection.execute(self._of_lease(lease).values(**values)).rowcount:
+            raise LeaseLostError(f"the lease on pipeline {lease.pipeline!r} was lost; nothing was committed")
+
+    def commit(self, checkpoint: Checkpoint, lease: Lease) -> None:
+        """See `StateStore.commit`."""
+        if checkpoint.pipeline != lease.pipeline:
+            raise StateError(f"a lease on {lease.pipeline!r} cannot commit to {checkpoint.pipeline!r}")
+        rows = checkpoint_rows(checkpoint)
+        with self._writing() as connection:
+            self._hold(connection, lease)
+            self._open().apply(connection, checkpoint.pipeline, rows)
+
+    def mark(self, pipeline: str, stream: str) -> HighWaterMark | None:
+        """See `StateStore.mark`."""
+        with self._reading() as connection:
+            row = connection.execute(self._look_ups.mark, {"pipeline": pipeline, "stream": stream}).one_or_none()
+            return None if row is None else load_mark(row)
+
+    def links(self, pipeline: str, stream: str, keys: Sequence[str]) -> dict[str, Link]:
+        """See `StateStore.links`."""
+        known = {"pipeline": pipeline, "stream": stream}
+        found = map(load_link, self._look_up(self._look_ups.links, keys, known))
+        return {link.key: link for link in found}
+
+    def links_to(self, pipeline: str, addresses: Sequence[str]) -> dict[str, tuple[Link, ...]]:
+        """See `StateStore.links_to`; `""` is no address."""
+        known = {"pipeline": pipeline}
+        groups: dict[str, list[Link]] = {}
+        for row in self._look_up(self._look_ups.links_to, [a for a in addresses if a], known):
+            link = load_link(row)
+            groups.setdefault(link.address, []).append(link)
+        return {a: tuple(sorted(links, key=lambda link: (link.stream, link.key))) for a, links in groups.items()}
+
+    def all_links(self, pipeline: str, stream: str) -> Iterator[Link]:
+        """See `StateStore.all_links`."""
+        c = self._tables.links.c
+        wanted = select(*_columns(c, LINK_COLUMNS)).where(c.pipeline == pipeline, c.stream == stream)
+        return map(load_link, self._in_chunks(wanted, c.key))
+
+    def suppressions(self, pipeline: str, addresses: Sequence[str]) -> dict[str, Suppression]:
+        """See `StateStore.suppressions`."""
+        found = self._look_up(self._look_ups.suppressions, addresses, {"pipeline": pipeline})
+        return {row[0]: load_suppression(row) for row in found}
+
+    def dead_letters(
+        self, pipeline: str, *, stream: str | None = None, keys: Sequence[str] | None = None
+    ) -> Iterator[DeadLetter]:
+        """See `StateStore.dead_letters`."""
+        c = self._tables.dead_letters.c
+        wanted = select(*_columns(c, DEAD_LETTER_COLUMNS)).where(c.pipeline == pipeline)
+        for name in self._dead_streams(pipeline) if stream is None else [stream]:
+            of_stream = wanted.where(c.stream == name)
+            chunks = [of_stream] if keys is None else [of_stream.where(c.key.in_(chunk)) for chunk in _chunked(keys)]
+            for chunk in chunks:
+                yield from map(load_dead_letter, self._in_chunks(chunk, c.key))
+
+    def _dead_streams(self, pipeline: str) -> Sequence[str]:
+        c = self._tables.dead_letters.c
+        with self._reading() as connection:
+            streams = select(c.stream).where(c.pipeline == pipeline).distinct().order_by(c.stream)
+            return connection.scalars(streams).all()
+
+    def audit(
+        self, pipeline: str, *, stream: str | None = None, key: str | None = None, job_id: str | None = None
+    ) -> Iterator[AuditEntry]:
+        """See `StateStore.audit`."""
+        c = self._tables.audit.c
+        wanted = select(*_columns(c, AUDIT_COLUMNS), c.id).where(c.pipeline == pipeline)
+        for column, value in ((c.stream, stream), (c.key, key), (c.job_id, job_id)):
+            wanted = wanted if value is None else wanted.where(column == value)
+        return (load_audit_entry(row[:-1]) for row in self._in_chunks(wanted, c.id))
+
+    def close(self) -> None:
+        """See `StateStore.close`; a caller's own engine stays open."""
+        with self._opening:
+            if self._owned:
+                self._engine.dispose()
+                # A database in memory went with its connection.
+                self._writes = None
+
+    def _look_up(self, statement: Select[Any], names: Sequence[str], known: dict[str, str]) -> Iterable[SQLRow[Any]]:
+        for chunk in _chunked(names):
+            with self._reading() as connection:
+                rows = connection.execute(statement, {"names": chunk, **known}).all()
+            yield from rows
+
+    def _in_chunks(self, wanted: Select[Any], by: Column[Any]) -> Iterator[SQLRow[Any]]:
+        """All rows in the order of a unique column. Nothing stays open between chunks: commits go on meanwhile."""
+        place = list(wanted.selected_columns).index(by)
+        wanted = wanted.order_by(by).limit(_CHUNK)
+        chunk = wanted
+        while True:
+            with self._reading() as connection:
+                rows = connection.execute(chunk).all()
+            yield from rows
+            if len(rows) < _CHUNK:
+                return
+            chunk = wanted.where(by > rows[-1][place])
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with translated_errors(self):
+            self._open()
+            with self._engine.connect() as connection:
+                yield connection
+
+    @contextmanager
+    def _writing(self, *, passing: type[Exception] | tuple[()] = ()) -> Iterator[Connection]:
+        with translated_errors(self, passing=passing):
+            self._open()
+            with self._engine.begin() as connection:
+                yield connection
+
+    def _open(self) -> _Writes:
+        writes = self._writes
+        if writes is None:
+            with self._opening:
+                if self._writes is None:
+                    self._prepare()
+                    migrate(self._engine, self._tables)
+                    self._writes = _Writes(self._tables, self._engine)
+                writes = self._writes
+        return writes
+
+    def _prepare(self) -> None:
+        """What must be there before the first connection."""
+
+
+class SQLiteStateStore(SQLStateStore):
+    """Keeps state in one SQLite file, created for its owner's eyes only; `":memory:"` ends with the process.
+
+    Every commit is on the disk when it returns (write-ahead log, full synchronisation). Several processes of one
+    machine may share the file; on a network drive SQLite's locks are not to be trusted.
+
+    Example:
+        >>> store = SQLiteStateStore(":memory:")
+        >>> store.mark("acme", "customers") is None
+        True
+
+    Raises:
+        StateError: from any method, when the directory is missing or cannot be written, or the file is no database.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = Path(path)
+        super().__init__(URL.create("sqlite", database=os.fspath(path)))
+
+    def __repr__(self) -> str:
+        return f"<SQLiteStateStore {self._path}>"
+
+    def _prepare(self) -> None:
+        if str(self._path) != ":memory:":
+            create_private_file(self._path)
+
+
+class _LookUps:
+    """The statements run for every page, built once so that SQLAlchemy finds them compiled."""
+
+    def __init__(self, tables: Tables) -> None:
+        names: BindParameter[Any] = bindparam("names", expanding=True)
+        pipeline: BindParameter[str] = bindparam("pipeline")
+        stream: BindParameter[str] = bindparam("stream")
+        links, marks, suppressions = tables.links.c, tables.marks.c, tables.suppressions.c
+        of_links = select(*_columns(links, LINK_COLUMNS)).where(links.pipeline == pipeline)
+        self.links = of_links.where(links.stream == stream, links.key.in_(names))
+        self.links_to = of_links.where(links.address.in_(names), links.stream.in_(PARTY_STREAMS))
+        of_marks = select(*_columns(marks, MARK_COLUMNS))
+        self.mark = of_marks.where(marks.pipeline == pipeline, marks.stream == stream)
+        of_suppressions = select(*_columns(suppressions, SUPPRESSION_COLUMNS))
+        self.suppressions = of_suppressions.where(suppressions.pipeline == pipeline, suppressions.address.in_(names))
+
+
+class _Writes:
+    """The writes of a checkpoint, compiled once for the engine's dialect."""
+
+    def __init__(self, tables: Tables, engine: Engine) -> None:
+        dialect = engine.dialect
+        self._marks = Replacer(tables.marks, MARK_COLUMNS, dialect)
+        self._links = Replacer(tables.links, LINK_COLUMNS, dialect)
+        self._dead_letters = Replacer(tables.dead_letters, DEAD_LETTER_COLUMNS, dialect)
+        self._settled = Eraser(tables.dead_letters, dialect)
+        self._suppressions = Replacer(tables.suppressions, SUPPRESSION_COLUMNS, dialect)
+        self._lifted = Eraser(tables.suppressions, dialect)
+        self._audit = Appender(tables.audit, AUDIT_COLUMNS, dialect)
+
+    def apply(self, connection: Connection, pipeline: str, rows: CheckpointRows) -> None:
+        self._marks(connection, [] if rows.mark is None else [rows.mark])
+        self._links(connection, list(rows.links.values()))
+        # What is set aside or suppressed anew outlasts what is settled or lifted in the same breath.
+        self._settled(connection, [(pipeline, *place) for place in rows.settled])
+        self._dead_letters(connection, list(rows.dead_letters.values()))
+        self._lifted(connection, [(pipeline, address) for address in rows.lifted])
+        self._suppressions(connection, list(rows.suppressions.values()))
+        self._audit(connection, rows.audit)
+
+
+def _columns(columns: Any, names: Sequence[str]) -> list[Column[Any]]:
+    """The columns of a row as `_rows` reads it: all but the pipeline."""
+    return [columns[name] for name in names[1:]]
+
+
+def _chunked(names: Sequence[str]) -> Iterator[list[str]]:
+    unique = sorted(set(names))
+    for start in range(0, len(unique), _LOOK_UP):
+        yield unique[start : start + _LOOK_UP]
