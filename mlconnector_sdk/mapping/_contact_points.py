@@ -29,6 +29,7 @@ _PLAIN_ADDRESS = re.compile(
 _LONGEST_ADDRESS = 254
 _STRONG_SEPARATED = re.compile(r'(?:"[^"]*"|<[^<>]*>|[^;,|"<]|["<])++')
 _WEAK_SEPARATORS = re.compile(r"[/\\&]")
+_JOINING_WORDS = frozenset("and cc e et o oder or ou und y".split())
 
 
 def clean_email(text: str) -> str:
@@ -116,7 +117,8 @@ def split_emails(text: str) -> tuple[str, ...]:
     """Every address of a field that may hold several, cleaned, in order, each once; `()` for a blank field.
 
     ERPs hold one field for all recipients of a document: people part them by `;` or `,`, but also by blanks, line
-    ends, `/`, `&` and words. What is no address is dropped as long as one good address is found.
+    ends, `/`, `&` and words. What is no address is dropped as long as one good address is found; an address is never
+    made of the second half of a name typed with a blank (`bob smith@x.org`).
 
     Raises:
         MappingError: something is there, and none of it is an address; as `clean_email` words it.
@@ -138,7 +140,15 @@ def split_emails(text: str) -> tuple[str, ...]:
 def _addresses_in(piece: str) -> list[str]:
     if whole := _address_or_none(piece):
         return [whole]
-    return [address for word in piece.split() for address in _addresses_in_word(word)]
+    words = piece.split()
+    parted = [word for before, word in zip(["", *words], words, strict=False) if _starts_anew(before, word)]
+    return [address for word in parted for address in _addresses_in_word(word)]
+
+
+def _starts_anew(before: str, word: str) -> bool:
+    """Whether the word cannot be the rest of the one before: `bob smith@x.org` may be meant as one local part."""
+    parts = not any(letter.isalnum() for letter in before) or before.endswith(":") or before in _JOINING_WORDS
+    return parts or "@" in before or word.startswith("<")
 
 
 def _addresses_in_word(word: str) -> list[str]:

@@ -331,10 +331,10 @@ def _as_address(value: Any, field: MergeField) -> dict[str, str] | str | None:
         return member_address(value) if value != Address() else ""
     if not isinstance(value, Mapping):
         raise _misfit(field, "an address", value)
-    parts = {name: value[name] for name in _ADDRESS_PARTS if value.get(name)}
-    if not parts.keys() >= {"addr1", "city", "state", "zip"}:
+    parts = {name: _as_text(value[name], field) for name in _ADDRESS_PARTS if value.get(name) is not None}
+    if not all(parts.get(name, "").strip() for name in ("addr1", "city", "state", "zip")):
         raise _misfit(field, "an address with addr1, city, state and zip", value)
-    return {name: _as_text(part, field) for name, part in parts.items()}
+    return parts
 
 
 _ADDRESS_PARTS = ("addr1", "addr2", "city", "state", "zip", "country")
