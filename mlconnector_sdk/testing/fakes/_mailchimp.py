@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -72,7 +73,7 @@ class FakeMailchimp(FakeServer):
         self.audience = Audience(list_id, clock=clock or _system_clock, double_optin=double_optin)
         self._shop = Shop(self.audience)
         self._batches = BatchResources(self.audience, self._run_operation, lambda: self.url)
-        self._answered = 0
+        self._request_numbers = itertools.count(1)
         self._router = Router(
             [
                 *ListResources(self.audience, role=role, has_stores=lambda: bool(self.stores)).routes(),
@@ -271,9 +272,7 @@ class FakeMailchimp(FakeServer):
 
     def _finished(self, refusal: Callable[[str], Reply] | None, body: Any) -> Reply:
         """The reply under a new request id, which a problem repeats as its `instance`."""
-        with self.lock:
-            self._answered += 1
-            instance = f"00000000-0000-4000-8000-{self._answered:012x}"
+        instance = f"00000000-0000-4000-8000-{next(self._request_numbers):012x}"
         headers = {"Server": "openresty", "X-Request-Id": instance}
         if refusal is not None:
             reply = refusal(instance)
