@@ -1,0 +1,315 @@
+"""Members by the hundred: one call for many, each member's own result, and one bad member stopping nobody."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+import attrs
+
+from ..errors import (
+    ConfigurationError,
+    RecordNotFoundError,
+    RecordRejectedError,
+    ServerFaultError,
+    TimeoutExceededError,
+)
+from ..models import MemberStatus, MemberWrite, WriteResult
+from ._client import READ_TIMEOUT, MailchimpClient, json_object
+from ._members import LENIENT, MemberWriter, checked, with_status
+from ._wire import SYSTEM, Problem, RefusedError, address_key, path, refusal, result_of
+
+__all__ = ["BulkWriter"]
+
+# The first call tries out what this server makes of `status_if_new`, so it risks little.
+TRIAL_SIZE = 5
+FIRST_SIZE = 250
+SMALLEST_SIZE = 10
+QUICK_SECONDS = 10.0
+
+# A few members go faster and are told apart better by calls of their own.
+FEW = 3
+
+# So many members in a row that all fail with a server fault: the far side is down, not the members.
+FAULTS_IN_A_ROW = 20
+
+Item = tuple[int, MemberWrite]
+"""A write with its position in the caller's list."""
+
+
+@attrs.define
+class _Outcome:
+    """The results of one `write` by position, and how many members in a row met a server fault."""
+
+    results: dict[int, WriteResult] = attrs.field(factory=dict)
+    faults: int = 0
+
+
+class BulkWriter:
+    """Writes many members of one audience; safe for use by several threads.
+
+    Args:
+        single: writes one member, for what the bulk call cannot do.
+        threads: how many single calls may be under way at once where the bulk call cannot be trusted.
+        largest: members per call at the most.
+    """
+
+    def __init__(
+        self, client: MailchimpClient, list_id: str, *, single: MemberWriter, threads: int, largest: int
+    ) -> None:
+        self._client = client
+        self._list_id = list_id
+        self._url = path("lists", list_id)
+        self._single = single
+        self._largest = largest
+        self._size = min(FIRST_SIZE, largest)
+        self._size_lock = threading.Lock()
+        self._trial = threading.Lock()
+        self._tried = False
+        self._distrusted = False
+        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="mailchimp-members")
+
+    @property
+    def size(self) -> int:
+        """Members in the next call; it grows while calls are quick and shrinks when they time out."""
+        return self._size
+
+    def close(self) -> None:
+        """End the threads; harmless when repeated."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def write(self, writes: Sequence[MemberWrite]) -> list[WriteResult]:
+        """One result per write, in order; a later write to an address waits for the earlier one."""
+        outcome = _Outcome()
+        for items in rounds_of(writes):
+            alone = [item for item in items if item[1].previous_address is not None]
+            many = [item for item in items if item[1].previous_address is None]
+            if len(many) <= FEW:
+                alone, many = alone + many, []
+            for index, write in alone:
+                outcome.results[index] = self._single.write(write)
+            self._write_many(many, outcome)
+        return [outcome.results[index] for index in range(len(writes))]
+
+    def _write_many(self, items: Sequence[Item], outcome: _Outcome) -> None:
+        good: list[Item] = []
+        for item in items:
+            if refused := checked(item[1]):
+                outcome.results[item[0]] = refused
+            else:
+                good.append(item)
+        rest = self._try_out(good, outcome)
+        while rest:
+            part, rest = (rest, []) if self._distrusted else (rest[: self._size], rest[self._size :])
+            if self._distrusted:
+                self._write_singly(part, outcome)
+            else:
+                self._send(part, outcome)
+
+    def _try_out(self, items: list[Item], outcome: _Outcome) -> list[Item]:
+        """Send a first small call, once; the other threads wait for what it shows."""
+        with self._trial:
+            if self._tried or not items:
+                return items
+            self._send(items[:TRIAL_SIZE], outcome)
+            self._tried = True
+        return items[TRIAL_SIZE:]
+
+    def _write_singly(self, items: Iterable[Item], outcome: _Outcome) -> None:
+        """Side by side; the first error that concerns them all cancels what has not begun."""
+        items = list(items)
+        for (index, _), result in zip(items, self._pool.map(self._single.write, [w for _, w in items]), strict=True):
+            outcome.results[index] = result
+
+    # One call
+
+    def _send(self, items: Sequence[Item], outcome: _Outcome) -> None:
+        started = time.monotonic()
+        try:
+            reply = self._client.send(
+                "POST",
+                self._url,
+                _body_of(items),
+                operation="POST members",
+                params=LENIENT,
+                # A call that timed out is sent again in smaller parts, not as it was.
+                retry=attrs.evolve(self._client.retry, within=min(self._client.retry.within, READ_TIMEOUT)),
+            )
+        except RefusedError as error:
+            self._on_refusal(items, error, outcome)
+        except RecordNotFoundError:
+            raise ConfigurationError(
+                f"audience {self._list_id!r} is gone", system=SYSTEM, reason="unknown_audience"
+            ) from None
+        except ServerFaultError as error:
+            self._on_fault(items, error, outcome)
+        except TimeoutExceededError:
+            if len(items) <= SMALLEST_SIZE:
+                raise
+            self._shrink(len(items))
+            self._send_parts(_halves(items), outcome)
+        else:
+            outcome.faults = 0
+            self._grow(time.monotonic() - started)
+            request_id = reply.headers.get("x-request-id")
+            self._read(json_object(reply), items, outcome, request_id)
+
+    def _on_refusal(self, items: Sequence[Item], error: RefusedError, outcome: _Outcome) -> None:
+        outcome.faults = 0
+        if error.reason == "status_refused":
+            self._distrusted = True
+            self._write_singly(items, outcome)
+        elif len(items) == 1:
+            outcome.results[items[0][0]] = result_of(error)
+        else:
+            self._send_parts(_parts(items, error.problem.items), outcome)
+
+    def _on_fault(self, items: Sequence[Item], error: ServerFaultError, outcome: _Outcome) -> None:
+        """Mailchimp answers 500 to some bad data: find the member, unless every one fails."""
+        if len(items) > 1:
+            self._send_parts(_halves(items), outcome)
+            return
+        outcome.faults += 1
+        if outcome.faults > FAULTS_IN_A_ROW:
+            raise error
+        outcome.results[items[0][0]] = result_of(error)
+
+    def _send_parts(self, parts: Iterable[Sequence[Item]], outcome: _Outcome) -> None:
+        for part in parts:
+            if self._distrusted:
+                self._write_singly(part, outcome)
+            else:
+                self._send(part, outcome)
+
+    def _grow(self, seconds: float) -> None:
+        with self._size_lock:
+            if seconds < QUICK_SECONDS and self._tried:
+                self._size = min(self._largest, self._size * 2)
+
+    def _shrink(self, sent: int) -> None:
+        with self._size_lock:
+            self._size = max(SMALLEST_SIZE, min(self._size, sent // 2))
+
+    # One answer
+
+    def _read(self, answer: dict[str, Any], items: Sequence[Item], outcome: _Outcome, request_id: str | None) -> None:
+        waiting = {address_key(item[1].address): item for item in items}
+        strays = [
+            *self._read_members(answer.get("new_members"), "created", waiting, outcome, request_id),
+            *self._read_members(answer.get("updated_members"), "updated", waiting, outcome, request_id),
+        ]
+        again = self._read_errors(answer.get("errors"), waiting, outcome, request_id)
+        for index, write, status in strays:
+            self._mend(index, write, status, outcome)
+        # Whoever the answer forgets gets a call of their own: nothing is taken for done that was not named.
+        for index, write in [*again, *waiting.values()]:
+            outcome.results[index] = self._single.write(write)
+
+    def _read_members(
+        self,
+        members: Any,
+        kind: str,
+        waiting: dict[str, Item],
+        outcome: _Outcome,
+        request_id: str | None,
+    ) -> list[tuple[int, MemberWrite, str]]:
+        """Note what became of these members; those created with another status than asked are returned."""
+        shared: dict[Any, WriteResult] = {}
+        strays = []
+        for member in members or ():
+            item = waiting.pop(address_key(member.get("email_address") or ""), None)
+            if item is None:
+                continue
+            index, write = item
+            status = member.get("status")
+            result = shared.get(status)
+            if result is None:
+                result = shared[status] = WriteResult(
+                    kind="created" if kind == "created" else "updated",
+                    member_status=cast("MemberStatus | None", status),
+                    request_id=request_id,
+                )
+            outcome.results[index] = result
+            if write.tags_off:
+                outcome.results[index] = self._tags_off(write, result)
+            if kind == "created" and status != (write.status or write.status_if_new):
+                strays.append((index, write, str(status)))
+        return strays
+
+    def _read_errors(
+        self, errors: Any, waiting: dict[str, Item], outcome: _Outcome, request_id: str | None
+    ) -> list[Item]:
+        """Note what was refused; those to try again by calls of their own are returned."""
+        again = []
+        for entry in errors or ():
+            item = waiting.pop(address_key(str(entry.get("email_address") or "")), None)
+            if item is None:
+                continue
+            problem = Problem.of_bulk_entry(entry, request_id)
+            if problem.reason == "status_refused":
+                self._distrusted = True
+            if problem.reason in {"status_refused", "member_exists"}:
+                again.append(item)
+            else:
+                outcome.results[item[0]] = result_of(refusal(problem))
+        return again
+
+    def _mend(self, index: int, write: MemberWrite, status: str, outcome: _Outcome) -> None:
+        if status in {"subscribed", "pending", "transactional"}:
+            # It was created with a status nobody asked for: the bulk call decides on its own here.
+            self._distrusted = True
+        outcome.results[index] = attrs.evolve(
+            outcome.results[index], member_status=self._single.lower(write, status), note="status_differs"
+        )
+
+    def _tags_off(self, write: MemberWrite, result: WriteResult) -> WriteResult:
+        try:
+            self._single.switch_tags(write.address, off=write.tags_off)
+        except RecordRejectedError as error:
+            return result_of(error)
+        except RecordNotFoundError:
+            return result
+        return result
+
+
+def rounds_of(writes: Sequence[MemberWrite]) -> list[list[Item]]:
+    """The writes in rounds that name each address once, earlier writes first."""
+    rounds: list[list[Item]] = []
+    last: dict[str, int] = {}
+    for index, write in enumerate(writes):
+        keys = [address_key(write.address)]
+        if write.previous_address is not None:
+            keys.append(address_key(write.previous_address))
+        number = max(last.get(key, -1) for key in keys) + 1
+        for key in keys:
+            last[key] = number
+        if number == len(rounds):
+            rounds.append([])
+        rounds[number].append((index, write))
+    return rounds
+
+
+def _body_of(items: Sequence[Item]) -> bytes:
+    members = b",".join(
+        with_status(write.body, "status", write.status)
+        if write.status
+        else with_status(write.body, "status_if_new", write.status_if_new)
+        for _, write in items
+    )
+    return b'{"members":[%b],"update_existing":true,"sync_tags":false}' % members
+
+
+def _halves(items: Sequence[Item]) -> tuple[Sequence[Item], Sequence[Item]]:
+    middle = len(items) // 2
+    return items[:middle], items[middle:]
+
+
+def _parts(items: Sequence[Item], blamed: frozenset[int]) -> tuple[Sequence[Item], Sequence[Item]]:
+    """The blamed ones and the others, when the refusal names some; else halves."""
+    chosen = [item for number, item in enumerate(items) if number in blamed]
+    if not chosen or len(chosen) == len(items):
+        return _halves(items)
+    return chosen, [item for number, item in enumerate(items) if number not in blamed]

@@ -1,0 +1,218 @@
+"""The store: orders with the customers and products they bring along.
+
+Orders have no upsert: a `POST` answered "already exists" becomes a `PATCH`, a `PATCH` answered 404 a `POST`. `PATCH`
+leaves lines that are not sent, so lines that are gone are deleted one by one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import attrs
+
+from ..errors import ConfigurationError, RecordError, RecordNotFoundError, ServerFaultError
+from ..models import OrderWrite, Product, Store, WriteResult
+from ._client import MailchimpClient
+from ._wire import SYSTEM, RefusedError, path, result_of
+
+__all__ = ["OrderWriter", "StoreKeeper"]
+
+_STORE_FIELDS = "id,list_id,name,currency_code,is_syncing"
+
+
+class StoreKeeper:
+    """The store itself: whether it is there, hangs on the right audience, and is not left syncing."""
+
+    def __init__(self, client: MailchimpClient, store: Store, list_id: str) -> None:
+        self._client = client
+        self.store = store
+        self._list_id = list_id
+        self._root = path("ecommerce", "stores", store.id)
+
+    def settings(self) -> dict[str, Any] | None:
+        """The store as Mailchimp holds it, `None` when it does not exist yet.
+
+        Raises:
+            ConfigurationError: it belongs to another audience, for life.
+        """
+        try:
+            settings = self._client.get(self._root, operation="GET store", fields=_STORE_FIELDS)
+        except RecordNotFoundError:
+            return None
+        if settings.get("list_id") != self._list_id:
+            raise ConfigurationError(
+                f"store {self.store.id!r} belongs to audience {settings.get('list_id')!r} and cannot be moved: "
+                "choose another store id for this audience",
+                system=SYSTEM,
+                reason="store_audience",
+            )
+        return settings
+
+    def ensure(self) -> None:
+        """Create the store if it is missing, and wake one that an interrupted run left syncing.
+
+        Raises:
+            ConfigurationError: it belongs to another audience, or cannot be created.
+        """
+        settings = self.settings()
+        if settings is None:
+            self._create()
+            settings = self.settings() or {}
+        if settings.get("is_syncing"):
+            self.set_syncing(False)
+
+    def set_syncing(self, syncing: bool) -> None:  # noqa: FBT001 - the vendor's property of that name
+        """While true, the store's automations (order notes, abandoned carts, …) stay quiet."""
+        self._client.send("PATCH", self._root, {"is_syncing": syncing}, operation="PATCH store")
+
+    def _create(self) -> None:
+        wanted = attrs.asdict(self.store, filter=lambda _, value: value != "")
+        try:
+            self._client.send(
+                "POST", path("ecommerce", "stores"), {**wanted, "list_id": self._list_id}, operation="POST store"
+            )
+        except RefusedError as error:
+            if error.reason != "already_exists" or self.settings() is None:
+                raise ConfigurationError(
+                    f"store {self.store.id!r} cannot be created: {error.problem.message}",
+                    system=SYSTEM,
+                    status_code=error.status_code,
+                    request_id=error.request_id,
+                    reason="store",
+                ) from error
+
+
+class OrderWriter:
+    """Writes orders to one store; safe for use by several threads."""
+
+    def __init__(self, client: MailchimpClient, store: Store) -> None:
+        self._client = client
+        self._store_id = store.id
+        self._root = path("ecommerce", "stores", store.id)
+        self._known_products: set[str] = set()
+        # Locks by hash of the product id: enough that two threads never create one product at once, and few.
+        self._product_locks = tuple(threading.Lock() for _ in range(64))
+
+    def write(self, write: OrderWrite) -> WriteResult:
+        """Create or update one order. Raises only what does not concern this order alone."""
+        try:
+            self._ensure_products(write.products)
+            return self._repaired(write)
+        except (RecordError, ServerFaultError) as error:
+            return result_of(error)
+
+    def _repaired(self, write: OrderWrite) -> WriteResult:
+        """Write the order; what the store lacks is supplied, each kind of repair once."""
+        repairs: dict[str, Callable[[OrderWrite], OrderWrite]] = {
+            "product_unknown": self._with_products,
+            "address_fixed": self._with_new_customer,
+        }
+        if write.customer_known:
+            repairs["address_missing"] = _with_whole_customer
+        notes: list[str] = []
+        while True:
+            try:
+                kind = self._upserted(write)
+            except RefusedError as error:
+                repair = repairs.pop(error.reason, None)
+                if repair is None:
+                    raise
+                notes.append(error.reason)
+                write = repair(write)
+            else:
+                return WriteResult(kind="created" if kind == "created" else "updated", note=" ".join(notes))
+
+    def _upserted(self, write: OrderWrite) -> str:
+        if write.exists and self._patched(write, known=write.known_line_ids):
+            return "updated"
+        try:
+            self._client.send("POST", self._url("orders"), _order_of(write), operation="POST order")
+        except RecordNotFoundError:
+            raise ConfigurationError(
+                f"store {self._store_id!r} is gone", system=SYSTEM, reason="unknown_store"
+            ) from None
+        except RefusedError as error:
+            if error.reason == "already_exists" and self._patched(write, known=None):
+                return "updated"
+            raise
+        return "created"
+
+    def _patched(self, write: OrderWrite, *, known: Iterable[str] | None) -> bool:
+        """Update the order and delete the lines it no longer has; `False` when the store lacks it."""
+        url = self._url("orders", write.id)
+        try:
+            if known is None:
+                lines = self._client.get_all(f"{url}/lines", "lines", operation="GET order lines", fields="id")
+                known = [str(line["id"]) for line in lines]
+            body = {**write.body, "lines": list(write.lines)}
+            # The id stands in the path, the customer of an order cannot change.
+            body.pop("id", None)
+            self._client.send("PATCH", url, body, operation="PATCH order")
+        except RecordNotFoundError:
+            return False
+        kept = set(write.line_ids)
+        for line_id in known:
+            if line_id not in kept:
+                self._delete(self._url("orders", write.id, "lines", line_id), "DELETE order line")
+        return True
+
+    # What an order brings along
+
+    def _with_products(self, write: OrderWrite) -> OrderWrite:
+        self._ensure_products(write.products, again=True)
+        return write
+
+    def _with_new_customer(self, write: OrderWrite) -> OrderWrite:
+        """The customer's address changed: Mailchimp takes that only from a customer deleted and written anew."""
+        url = self._url("customers", str(write.customer["id"]))
+        self._delete(url, "DELETE customer")
+        self._client.send("PUT", url, write.customer, operation="PUT customer")
+        return attrs.evolve(write, customer_known=True)
+
+    def _ensure_products(self, products: Iterable[Product], *, again: bool = False) -> None:
+        for product in products:
+            if not again and product.id in self._known_products:
+                continue
+            with self._product_locks[hash(product.id) % len(self._product_locks)]:
+                if again or product.id not in self._known_products:
+                    self._write_product(product)
+                    self._known_products.add(product.id)
+
+    def _write_product(self, product: Product) -> None:
+        variant = {"id": product.id, "title": product.title}
+        if product.sku:
+            variant["sku"] = product.sku
+        body = {"id": product.id, "title": product.title, "variants": [variant]}
+        try:
+            self._client.send("POST", self._url("products"), body, operation="POST product")
+        except RecordNotFoundError:
+            raise ConfigurationError(
+                f"store {self._store_id!r} is gone", system=SYSTEM, reason="unknown_store"
+            ) from None
+        except RefusedError as error:
+            if error.reason != "already_exists":
+                raise
+            url = self._url("products", product.id)
+            self._client.send("PATCH", url, {"title": product.title}, operation="PATCH product")
+            # A PATCH of the product does not reach its variants.
+            self._client.send("PUT", f"{url}{path('variants', product.id)}", variant, operation="PUT variant")
+
+    def _delete(self, url: str, operation: str) -> None:
+        try:
+            self._client.send("DELETE", url, operation=operation)
+        except RecordNotFoundError:
+            return
+
+    def _url(self, *segments: str) -> str:
+        return self._root + path(*segments)
+
+
+def _order_of(write: OrderWrite) -> dict[str, Any]:
+    customer = {"id": write.customer["id"]} if write.customer_known else dict(write.customer)
+    return {**write.body, "id": write.id, "customer": customer, "lines": list(write.lines)}
+
+
+def _with_whole_customer(write: OrderWrite) -> OrderWrite:
+    return attrs.evolve(write, customer_known=False)

@@ -1,0 +1,248 @@
+"""`MailchimpSink`: one audience and its store as the place records are loaded to."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+import attrs
+
+from ..errors import ConfigurationError, MLConnectorError, TransientError
+from ..models import (
+    Audience,
+    AudienceMember,
+    CheckResult,
+    MemberWrite,
+    MergeField,
+    OrderWrite,
+    Store,
+    WriteResult,
+)
+from ..retry import RetryPolicy
+from ._audience import AudienceReader, create_merge_field
+from ._bulk import BulkWriter
+from ._checks import check
+from ._client import MailchimpClient, Token
+from ._ecommerce import OrderWriter, StoreKeeper
+from ._members import MemberWriter
+from ._wire import SYSTEM
+
+__all__ = ["MailchimpSink"]
+
+log = logging.getLogger("mlconnector_sdk.mailchimp")
+
+MOST_MEMBERS_IN_A_CALL = 500
+MOST_CONNECTIONS = 10
+
+
+class MailchimpSink:
+    """Writes members to one Mailchimp audience and orders to one store.
+
+    No write ever moves a member from `unsubscribed`, `cleaned`, `archived` or `pending` to `subscribed` unless that
+    write's own `status` says so. All write methods may be called from several threads and repeated without harm.
+
+    Args:
+        auth: an API key, whole with its data centre (`…-us6`), or an object with an `access_token`, asked for each
+            request.
+        list_id: the audience's id.
+        store: the e-commerce store that orders go to; without one, orders cannot be written.
+        concurrency: simultaneous requests, 10 at the most. All sinks of one account in this process share the smallest
+            of their numbers, because Mailchimp allows ten per user over all programs.
+        base_url: the API root with its version, such as `https://us6.api.mailchimp.com/3.0`, for proxies and tests;
+            otherwise the key's data centre tells it.
+        retry: how often and how long transient errors are tried again.
+        bulk_size: members per bulk call at the most, up to 500. Calls begin smaller and grow while they are quick.
+
+    Raises:
+        ConfigurationError: an argument is wrong; nothing was sent.
+
+    Example:
+        >>> sink = MailchimpSink("0123456789abcdef0123456789abcdef-us6", list_id="a1b2c3d4e5")
+        >>> sink
+        <MailchimpSink audience a1b2c3d4e5>
+        >>> sink.close()
+    """
+
+    system = SYSTEM
+
+    def __init__(
+        self,
+        auth: str | Token,
+        *,
+        list_id: str,
+        store: Store | None = None,
+        concurrency: int = 8,
+        base_url: str | None = None,
+        retry: RetryPolicy | None = None,
+        bulk_size: int = MOST_MEMBERS_IN_A_CALL,
+    ) -> None:
+        _check_range("concurrency", concurrency, MOST_CONNECTIONS)
+        _check_range("bulk_size", bulk_size, MOST_MEMBERS_IN_A_CALL)
+        if not list_id.strip():
+            raise ConfigurationError("list_id must name an audience", system=SYSTEM)
+        self.list_id = list_id
+        self.store = store
+        self._concurrency = concurrency
+        self._client = MailchimpClient(auth, base_url=base_url, concurrency=concurrency, retry=retry or RetryPolicy())
+        self._reader = AudienceReader(self._client, list_id)
+        self._members = MemberWriter(self._client, list_id)
+        self._bulk = BulkWriter(self._client, list_id, single=self._members, threads=concurrency, largest=bulk_size)
+        self._keeper = StoreKeeper(self._client, store, list_id) if store else None
+        self._orders = OrderWriter(self._client, store) if store else None
+
+    def __repr__(self) -> str:
+        store = f" store {self.store.id}" if self.store else ""
+        return f"<{type(self).__name__} audience {self.list_id}{store}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close connections; harmless when repeated."""
+        self._bulk.close()
+        self._client.close()
+
+    @property
+    def concurrency(self) -> int:
+        """How many calls of this sink may be under way at once."""
+        return self._concurrency
+
+    @property
+    def takes_orders(self) -> bool:
+        """A store is configured."""
+        return self._orders is not None
+
+    @property
+    def request_count(self) -> int:
+        """HTTP requests sent so far, repeats included."""
+        return self._client.http.request_count
+
+    @property
+    def on_wait(self) -> Callable[[str, TransientError, float, int], None] | None:
+        """Told the operation, the error, the pause in seconds and the failed tries before each pause."""
+        return self._client.http.on_wait
+
+    @on_wait.setter
+    def on_wait(self, listener: Callable[[str, TransientError, float, int], None] | None) -> None:
+        self._client.http.on_wait = listener
+
+    # Before the first write
+
+    def check(self, wanted: Sequence[MergeField] = ()) -> Iterator[CheckResult]:
+        """Rows on connection, role, audience, opt-in, merge fields and store; never raises, writes nothing."""
+        return check(self._client, self.list_id, self.store, wanted)
+
+    def inspect(self, wanted: Sequence[MergeField] = ()) -> Audience:
+        """The audience as it is, and which of the wanted merge fields are missing; writes nothing.
+
+        Raises:
+            ConfigurationError: there is no such audience, or the store belongs to another one.
+        """
+        audience = self._reader.audience(wanted)
+        if self._keeper is not None:
+            self._keeper.settings()
+        return audience
+
+    def prepare(self, wanted: Sequence[MergeField] = ()) -> Audience:
+        """Create missing merge fields and the store, and wake a store that an interrupted run left syncing.
+
+        The answer's `merge_fields` hold the new ones too; `missing` are the wanted ones that were absent.
+
+        Raises:
+            ConfigurationError: there is no such audience, a merge field cannot be created, or the store belongs to
+                another audience.
+        """
+        audience = self._reader.audience(wanted)
+        for field in audience.missing:
+            create_merge_field(self._client, self._reader.root, field)
+        if audience.missing:
+            audience = attrs.evolve(audience, merge_fields=self._reader.merge_fields())
+        if self._keeper is not None:
+            self._keeper.ensure()
+        return audience
+
+    # Reading
+
+    def present(self) -> datetime:
+        """Mailchimp's own time."""
+        return self._client.present()
+
+    def member(self, address: str) -> AudienceMember | None:
+        """One member as it is now, archived ones included; `None` when the audience does not know the address."""
+        return self._reader.member(address)
+
+    def changed_members(self, since: datetime | None) -> Iterator[Sequence[AudienceMember]]:
+        """Members changed at or after `since` (all for `None`), oldest change first, archived ones last, in pages.
+
+        Their `merge_fields` are left out: a page holds up to 1000 members.
+        """
+        return self._reader.changed_members(since)
+
+    # Writing
+
+    def write_members(self, writes: Sequence[MemberWrite]) -> list[WriteResult]:
+        """Create or update members; one result per write, in order.
+
+        Up to three members, and members whose address changes, go by calls of their own, the others in bulk. A member
+        that spoils a whole call is found and set aside; the others go through.
+
+        Raises:
+            TransientError: Mailchimp cannot be reached or is down; repeating the call is harmless.
+            FatalError, ConfigurationError: the key, the account or the audience is wrong.
+        """
+        return self._bulk.write(writes)
+
+    def archive_member(self, address: str) -> None:
+        """Archive a member: it keeps its data and gets no mail. Unknown and unmailable ones are left as they are."""
+        self._members.archive(address)
+
+    def write_orders(self, writes: Sequence[OrderWrite]) -> list[WriteResult]:
+        """Create or update orders with their customers and products; one result per write, in order.
+
+        Raises:
+            ConfigurationError: no store is configured, or it is gone.
+            TransientError, FatalError: as in `write_members`.
+        """
+        if self._orders is None:
+            raise ConfigurationError("orders need a store: MailchimpSink(…, store=Store(…))", system=SYSTEM)
+        return [self._orders.write(write) for write in writes]
+
+    @contextmanager
+    def loading_history(self) -> Iterator[None]:
+        """While inside, the store's order automations and tag-triggered ones stay quiet."""
+        self._members.syncing = True
+        try:
+            if self._keeper is not None:
+                self._keeper.set_syncing(True)
+            yield
+        except BaseException:
+            self._wake_quietly()
+            raise
+        else:
+            self._wake()
+
+    def _wake(self) -> None:
+        self._members.syncing = False
+        if self._keeper is not None:
+            self._keeper.set_syncing(False)
+
+    def _wake_quietly(self) -> None:
+        """After another error, which must not be hidden: `prepare` of the next run wakes the store again."""
+        try:
+            self._wake()
+        except MLConnectorError as error:
+            log.warning("the store stays marked as syncing until the next run: %s", error.reason)
+
+
+def _check_range(name: str, value: int, most: int) -> None:
+    if not 1 <= value <= most:
+        raise ConfigurationError(f"{name} must be 1 to {most}, got {value}", system=SYSTEM)
