@@ -73,7 +73,9 @@ def _undressed(text: str) -> str:
 
 def _bare(text: str) -> str:
     text = text.lstrip(_OPENING).rstrip(_CLOSING)
-    return _bare(text[7:].partition("?")[0]) if text.startswith("mailto:") else text
+    if text.startswith("mailto:"):
+        text = text.removeprefix("mailto:").partition("?")[0].lstrip(_OPENING).rstrip(_CLOSING)
+    return text
 
 
 def _validated(address: str) -> str:

@@ -82,6 +82,7 @@ def test_clean_email_takes_off_what_people_type_around_an_address(typed, address
         ("", "empty"),
         ("n/a", "no @ sign"),
         ("secret@@secret.org", "more than one @ sign"),
+        ("mailto:" * 2000 + "secret", "no @ sign"),
         ("secret@x.org secret@y.org", "more than one @ sign"),
         ("secret@x.org <other@x.org>", "more than one @ sign"),
         ("<secret@x.org> <other@x.org>", "more than one @ sign"),
