@@ -74,7 +74,6 @@ _OTHER_SPELLINGS = {
 }
 
 
-@lru_cache(maxsize=1024)
 def country_code(text: str) -> str:
     """The ISO 3166 alpha-2 code of a country as an ERP spells it, `""` when it is unknown.
 
@@ -85,6 +84,11 @@ def country_code(text: str) -> str:
         >>> country_code("U.S.A."), country_code("Deutschland"), country_code("Atlantis")
         ('US', 'DE', '')
     """
+    return _code_of(text)
+
+
+@lru_cache(maxsize=1024)
+def _code_of(text: str) -> str:
     spelling = _spelling(text)
     known = _codes_by_spelling()
     return known.get(spelling) or known.get(spelling.removeprefix("the"), "")
