@@ -173,7 +173,7 @@ class SQLStateStore:
         for row in self._look_up(self._look_ups.links_to, [a for a in addresses if a], known):
             link = load_link(row)
             groups.setdefault(link.address, []).append(link)
-        return {a: tuple(sorted(links, key=lambda link: (link.stream, link.key))) for a, links in groups.items()}
+        return {address: tuple(_in_order(links)) for address, links in groups.items()}
 
     def all_links(self, pipeline: str, stream: str) -> Iterator[Link]:
         """See `StateStore.all_links`."""
@@ -341,6 +341,10 @@ class _Writes:
 def _columns(columns: Any, names: Sequence[str]) -> list[Column[Any]]:
     """The columns of a row as `_rows` reads it: all but the pipeline."""
     return [columns[name] for name in names[1:]]
+
+
+def _in_order(links: list[Link]) -> list[Link]:
+    return links if len(links) == 1 else sorted(links, key=lambda link: (link.stream, link.key))
 
 
 def _chunked(names: Sequence[str]) -> Iterator[list[str]]:
