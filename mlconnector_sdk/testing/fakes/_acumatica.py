@@ -308,7 +308,10 @@ class FakeAcumatica(AcumaticaSite):
 
     def forbid(self, entity: str, *, allow: bool = False) -> None:
         """Take the user's right to the form of an entity away: 403 (or give it back)."""
-        self.forbidden.symmetric_difference_update({entity} if (entity in self.forbidden) == allow else set())
+        if allow:
+            self.forbidden.discard(entity)
+        else:
+            self.forbidden.add(entity)
 
     def html_maintenance(self, status: int = 503, **rule: Any) -> Fault:
         """Answer with a page instead of JSON until the returned rule is removed from `faults`.

@@ -161,7 +161,8 @@ class Access:
         return ()
 
     def _cookie_session(self, request: Request) -> Session | None:
-        sent = dict(pair.strip().partition("=")[::2] for pair in request.headers.get("cookie", "").split(";"))
+        pairs = (pair.strip().partition("=") for pair in request.headers.get("cookie", "").split(";"))
+        sent = {name: value for name, _, value in pairs}
         session = self.sessions.get(sent.get("ASP.NET_SessionId", ""))
         if session is None or sent.get(".ASPXAUTH") != session.ticket or not session.alive(self.now()):
             return None

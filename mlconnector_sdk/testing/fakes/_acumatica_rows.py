@@ -229,10 +229,9 @@ class Rendering:
             return linked
 
         def details(row: Row, identity: str) -> str:
-            return "[" + ",".join(
-                write(line, line.get("id") or nested_identity(identity, offset + number), number, "")
-                for number, line in enumerate(find(row), 1)
-            )
+            lines = enumerate(find(row), 1)
+            texts = [write(one, one.get("id") or nested_identity(identity, offset + n), n, "") for n, one in lines]
+            return f"[{','.join(texts)}]"
 
         return details
 

@@ -177,7 +177,8 @@ def _rejected(entity: Entity, body: Mapping[str, Any], row: Row | None, errors: 
         *outer, last = path.split(".")
         place = answer
         for name in outer:
-            place = place[name] = {**place.get(name, {})}
+            place[name] = dict(place.get(name, {}))
+            place = place[name]
         place[last] = {**place.get(last, {}), "error": text}
     return {**answer, "custom": {}}
 
