@@ -16,6 +16,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 import attrs
@@ -31,9 +32,20 @@ from .errors import (
     TransientError,
     UnavailableError,
 )
+from .protocols import WaitListener
 from .retry import RetryPolicy
 
-__all__ = ["HttpClient", "HttpReply", "Judge", "Limiter", "NoLimit", "WaitListener", "looks_like_html", "retry_after"]
+__all__ = [
+    "HttpClient",
+    "HttpReply",
+    "Judge",
+    "Limiter",
+    "NoLimit",
+    "WaitListener",
+    "guarded",
+    "looks_like_html",
+    "retry_after",
+]
 
 log = logging.getLogger("mlconnector_sdk.http")
 
@@ -71,8 +83,6 @@ class HttpReply:
 
 Judge: TypeAlias = Callable[[HttpReply, str], MLConnectorError | None]
 """Given an answer and the operation's name, the error it means, or `None` when it is good."""
-
-WaitListener: TypeAlias = Callable[[TransientError, float, int], None]
 
 
 class Limiter(Protocol):
@@ -128,13 +138,15 @@ class HttpClient:
         self.system = system
         self.base_url = checked_url(base_url, system)
         self.retry = retry or RetryPolicy()
-        self.on_wait: Callable[[str, TransientError, float, int], None] | None = None
+        self.on_wait: WaitListener | None = None
         self._judge = judge
         self._limiter = limiter or NoLimit()
         self._count = 0
         self._count_lock = threading.Lock()
-        _silence_foreign_loggers()
-        self._client = httpx.Client(
+        self._open_lock = threading.Lock()
+        self._open: httpx.Client | None = None
+        self._make = partial(
+            httpx.Client,
             auth=auth,
             timeout=httpx.Timeout(timeout, connect=connect_timeout),
             limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
@@ -142,6 +154,15 @@ class HttpClient:
             follow_redirects=False,
             transport=transport,
         )
+
+    @property
+    def _client(self) -> httpx.Client:
+        """Opened on first use, and again when used after `close`."""
+        with self._open_lock:
+            if self._open is None:
+                _silence_foreign_loggers()
+                self._open = self._make()
+            return self._open
 
     @property
     def request_count(self) -> int:
@@ -188,11 +209,15 @@ class HttpClient:
         return (retry or self.retry).call(attempt, on_wait=waiting, repeatable=repeatable)
 
     def close(self) -> None:
-        self._client.close()
+        """Close connections and forget cookies; the next request opens anew."""
+        with self._open_lock:
+            if self._open is not None:
+                self._open.close()
+                self._open = None
 
     def _attempt(self, request: httpx.Request, operation: str) -> HttpReply:
         started = time.monotonic()
-        with self._limiter, _translated(self.system, operation), _our_call():
+        with self._limiter, guarded(self.system, operation):
             with self._count_lock:
                 self._count += 1
             response = self._client.send(request)
@@ -218,7 +243,7 @@ class HttpClient:
             self._limiter.pause(seconds)
         log.info("%s %s: %s; next try in %.1f s", self.system, operation, error.reason, seconds)
         if self.on_wait is not None:
-            self.on_wait(operation, error, seconds, tries)
+            self.on_wait(self.system, operation, error, seconds, tries)
 
 
 def checked_url(url: str, system: str) -> str:
@@ -227,7 +252,7 @@ def checked_url(url: str, system: str) -> str:
     Raises:
         ConfigurationError: it is no absolute http or https address.
     """
-    parsed = httpx.URL(url) if isinstance(url, str) and "://" in url else None
+    parsed = httpx.URL(url) if "://" in url else None
     if parsed is None or parsed.scheme not in {"http", "https"} or not parsed.host:
         raise ConfigurationError("the address must start with https:// (or http://) and name a host", system=system)
     if parsed.userinfo:
@@ -259,6 +284,13 @@ def looks_like_html(reply: HttpReply) -> bool:
 
 def _lower(headers: httpx.Headers) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
+
+
+@contextmanager
+def guarded(system: str, operation: str) -> Iterator[None]:
+    """Calls of httpx made inside raise our errors, and httpx's own loggers say nothing about them."""
+    with _translated(system, operation), _our_call():
+        yield
 
 
 @contextmanager

@@ -85,6 +85,11 @@ def _beyond(value: CursorValue, present: CursorValue) -> bool:
     return bool(value > present)  # type: ignore[operator]
 
 
+def _far_beyond(value: CursorValue, present: CursorValue) -> bool:
+    fresh = isinstance(value, datetime) and isinstance(present, datetime) and value - present <= timedelta(days=1)
+    return not fresh
+
+
 def _step_back(value: CursorValue, overlap: timedelta | int) -> CursorValue:
     if isinstance(value, str) or not overlap:
         return value
@@ -108,8 +113,9 @@ def _same_type(one: CursorValue, other: CursorValue) -> None:
 class MarkTracker:
     """Follows the cursor values of one window and says where the mark may stand afterwards.
 
-    The mark is the highest value seen that is not beyond the window's upper bound; it never steps back. Values beyond
-    the bound are counted, so that a typing error in an ERP date is reported and cannot stop later runs.
+    The mark is the highest value seen that is not beyond the window's upper bound; it never steps back. Values more
+    than a day beyond the bound are counted in `future`, so that a typing error in an ERP date is reported and cannot
+    stop later runs; what is just fresher than the bound is met again by the next run.
     """
 
     stream: str
@@ -128,7 +134,7 @@ class MarkTracker:
             value = _aware_utc(value)
             assert value is not None
             if self.window.upper is not None and _beyond(value, self.window.upper):
-                self.future += 1
+                self.future += _far_beyond(value, self.window.upper)
                 continue
             if self._previous is not None and self.stepped_back is None and _beyond(self._previous, value):
                 self.stepped_back = (self._previous, value)

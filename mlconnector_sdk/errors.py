@@ -67,6 +67,7 @@ class MLConnectorError(Exception):
         request_id: the far side's id of the request; support asks for it.
         record_key: the ERP's key of the record concerned.
         reason: a short stable code for grouping, for example `"merge_field_type"`.
+        report: of an error that ended a run, what the run had done by then.
     """
 
     default_reason = "error"
@@ -90,6 +91,7 @@ class MLConnectorError(Exception):
         self.request_id = request_id
         self.record_key = record_key
         self.reason = reason or self.default_reason
+        self.report: Any = None
 
     def __str__(self) -> str:
         where = " ".join(part for part in (self.system, self.operation) if part)

@@ -7,12 +7,13 @@ check them.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from .cursors import CursorValue, HighWaterMark, Window
+from .errors import TransientError
 from .events import Event
 from .models import (
     Audience,
@@ -28,13 +29,19 @@ from .models import (
     OrderWrite,
     Page,
     Record,
+    Store,
     StreamName,
     StreamSpec,
     Suppression,
     WriteResult,
 )
 
-__all__ = ["Clock", "Progress", "Sink", "Source", "StateStore", "SystemClock", "Vault"]
+from .retry import RetryPolicy
+
+__all__ = ["Clock", "Progress", "Sink", "Source", "StateStore", "SystemClock", "Vault", "WaitListener"]
+
+WaitListener: TypeAlias = Callable[[str, str, TransientError, float, int], None]
+"""Told of a pause: system, operation, the error, seconds, failed calls so far."""
 
 
 @runtime_checkable
@@ -52,6 +59,9 @@ class Source(Protocol):
     @property
     def request_count(self) -> int:
         """HTTP requests sent so far."""
+
+    def attach(self, *, retry: RetryPolicy | None = None, on_wait: WaitListener | None = None) -> None:
+        """An engine's wishes: its retry policy if it has one, and who is told of pauses."""
 
     def check(self) -> Iterable[CheckResult]:
         """Try connection, credentials, version and rights; never raises, reads at most a row per stream."""
@@ -89,12 +99,15 @@ class Sink(Protocol):
         """How many calls may be under way at once."""
 
     @property
-    def takes_orders(self) -> bool:
-        """A store is configured, so orders can be written."""
-
-    @property
     def request_count(self) -> int:
         """HTTP requests sent so far."""
+
+    @property
+    def store(self) -> Store | None:
+        """Where orders go, if they go anywhere."""
+
+    def attach(self, *, retry: RetryPolicy | None = None, on_wait: WaitListener | None = None) -> None:
+        """An engine's wishes: its retry policy if it has one, and who is told of pauses."""
 
     def check(self, wanted: Sequence[MergeField]) -> Iterable[CheckResult]:
         """Try connection, key, audience, merge fields and store; never raises, writes nothing."""

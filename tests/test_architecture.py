@@ -41,8 +41,8 @@ SAME_LAYER = {
 IN_FUNCTIONS = {("sync", "config")}
 """Imports allowed inside a function only: `SyncEngine.from_config` is a door to `config`, not a part of it."""
 
-SYNC_REACH = {*LAYERS[0], *LAYERS[1], "mapping", "sync"}
-"""The engine knows sources, sinks and stores by their protocols alone."""
+SYNC_REACH = {*LAYERS[0], *LAYERS[1], "mapping", "progress", "sync"}
+"""The engine knows sources, sinks and stores by their protocols alone; mapping and progress touch no system."""
 
 OPEN_TO_ALL = {"attrs", "httpx"}
 

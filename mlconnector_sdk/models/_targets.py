@@ -86,6 +86,7 @@ class MemberWrite:
         status_if_new: the status a new member gets.
         status: set outright, only to take a member off (`unsubscribed`, `archived`) or to bring back one we took off
             ourselves.
+        exists: the links say that this member is in the audience.
         only_if_member: leave people alone who are not in the audience; the result is then `skipped("not_a_member")`.
         previous_address: where the member is now, when the ERP changed the address.
         tags_off: tags to switch off, of those this library put on.
@@ -96,6 +97,7 @@ class MemberWrite:
     body: bytes = attrs.field(repr=False)
     status_if_new: MemberStatus = "subscribed"
     status: MemberStatus | None = None
+    exists: bool = False
     only_if_member: bool = False
     previous_address: str | None = None
     tags_off: tuple[str, ...] = ()

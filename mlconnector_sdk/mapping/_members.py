@@ -1,0 +1,247 @@
+"""From a customer, contact or supplier to the body of an audience member. Pure: no I/O, no state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from string import Formatter
+from typing import Any, TypeAlias
+
+import attrs
+
+from ..errors import ConfigurationError, MappingError
+from ..models import Audience, Contact, Customer, MergeField, Party
+from ._normalize import clean_phone, country_code, member_address, merge_value, split_emails
+
+__all__ = ["FieldSource", "MemberMapper", "MemberMapping", "MemberPayload", "TagSource"]
+
+FieldSource: TypeAlias = str | Callable[[Any], Any]
+"""A record's attribute (`"first_name"`), a path into the raw row (`"raw.MainContact.Fax"`), or a function of the record."""
+
+TagSource: TypeAlias = str | Callable[[Any], str | Iterable[str] | None]
+"""A fixed tag, a template over the record (`"region:{raw[SalesTerritory]}"`), or a function of the record."""
+
+_DEFAULT_FIELDS: Mapping[str, FieldSource] = {
+    "FNAME": "first_name",
+    "LNAME": "last_name",
+    "COMPANY": "name",
+    "PHONE": "phone",
+    "ADDRESS": "address",
+    "ERPID": "key",
+}
+_FIELD_NAMES = {
+    "FNAME": "First Name",
+    "LNAME": "Last Name",
+    "COMPANY": "Company",
+    "PHONE": "Phone Number",
+    "ADDRESS": "Address",
+    "ERPID": "ERP number",
+}
+_TYPES_BY_ATTRIBUTE = {"phone": "phone", "address": "address"}
+_ATTRIBUTES = frozenset(
+    field.name for kind in (Party, Customer, Contact) for field in attrs.fields(kind) if field.name != "raw"
+)
+# The order of keys is fixed by construction, so equal content is equal bytes.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _upper_tags(fields: Mapping[str, FieldSource]) -> dict[str, FieldSource]:
+    return {tag.upper(): source for tag, source in fields.items()}
+
+
+@attrs.frozen(kw_only=True)
+class MemberMapping:
+    """How a party becomes an audience member.
+
+    Attributes:
+        merge_fields: merge tag (at most 10 capitals, digits, `_`) to where its value comes from.
+        merge_types: the type of a merge field that has to be created; text if not named here.
+        tags: tags every member gets. They are added; tags of others stay.
+        language: where the language comes from, or `None` to leave the member's language alone.
+        address_placeholder: fills a missing state or postal code, which Mailchimp insists on; without it an
+            incomplete address is left out.
+        include: records for which this returns false are skipped with reason `"excluded"`.
+
+    Example:
+        >>> MemberMapping(merge_fields={"ERPID": "key", "TERRITORY": "raw.SalesTerritory"}).merge_fields["ERPID"]
+        'key'
+    """
+
+    merge_fields: Mapping[str, FieldSource] = attrs.field(default=_DEFAULT_FIELDS, converter=_upper_tags)
+    merge_types: Mapping[str, str] = attrs.field(factory=dict)
+    tags: Sequence[TagSource] = ()
+    language: FieldSource | None = None
+    address_placeholder: str | None = None
+    include: Callable[[Any], bool] | None = None
+
+    @merge_fields.validator
+    def _known_sources(self, _: Any, fields: Mapping[str, FieldSource]) -> None:
+        for tag, source in fields.items():
+            if tag == "EMAIL":
+                raise ConfigurationError("merge_fields: EMAIL is the address itself and cannot be mapped")
+            if isinstance(source, str) and not source.startswith("raw.") and source not in _ATTRIBUTES:
+                known = ", ".join(sorted(_ATTRIBUTES))
+                raise ConfigurationError(f"merge_fields[{tag}]: no record attribute {source!r}; there are: {known}")
+
+    def wanted_fields(self) -> tuple[MergeField, ...]:
+        """The merge fields this mapping fills, as they are created where they are missing.
+
+        Raises:
+            ConfigurationError: a tag that Mailchimp would not take.
+        """
+        return tuple(self._wanted(tag, source) for tag, source in self.merge_fields.items())
+
+    def _wanted(self, tag: str, source: FieldSource) -> MergeField:
+        by_attribute = _TYPES_BY_ATTRIBUTE.get(source, "text") if isinstance(source, str) else "text"
+        kind = self.merge_types.get(tag, by_attribute)
+        try:
+            # International phone numbers are free text to Mailchimp only in this format.
+            options = {"phone_format": "none"} if kind == "phone" else {}
+            return MergeField(tag=tag, type=kind, name=_FIELD_NAMES.get(tag, tag.capitalize()), options=options)
+        except ValueError:
+            raise ConfigurationError(
+                f"merge_fields[{tag}]: a merge tag has 1 to 10 letters, digits or underscores"
+            ) from None
+
+
+@attrs.frozen
+class MemberPayload:
+    """A mapped party: the normalised address, the encoded body without status, and the tags in it."""
+
+    address: str = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=False)
+    tags: tuple[str, ...]
+
+
+class MemberMapper:
+    """A `MemberMapping` made ready for one audience: sources resolved, types known. Cheap per record."""
+
+    def __init__(self, mapping: MemberMapping, audience: Audience) -> None:
+        known = {field.tag: field for field in audience.missing} | dict(audience.merge_fields)
+        wanted = {field.tag: field for field in mapping.wanted_fields()}
+        self._fields = [
+            (tag, _getter(source, tag, mapping), known.get(tag, wanted[tag]))
+            for tag, source in mapping.merge_fields.items()
+        ]
+        self._tags = [_tag_getter(source) for source in mapping.tags]
+        self._language = _getter(mapping.language, "language", mapping) if mapping.language else None
+        self._include = mapping.include
+
+    def includes(self, party: Party) -> bool:
+        """Whether the caller's filter wants this record."""
+        return self._include is None or bool(guarded(self._include, party, "include"))
+
+    def address(self, party: Party) -> str:
+        """The member's address: the first good one in the ERP's field; `""` when the field is blank.
+
+        Raises:
+            MappingError: something is there, and none of it is an address.
+        """
+        found = split_emails(party.email)
+        return found[0] if found else ""
+
+    def payload(self, party: Party, address: str, *, more_tags: tuple[str, ...] = ()) -> MemberPayload:
+        """The member's body.
+
+        Raises:
+            MappingError: a value does not fit its merge field, or the caller's function failed; the message names the
+                merge field, never the value.
+        """
+        merge_fields: dict[str, Any] = {}
+        for tag, getter, field in self._fields:
+            value = getter(party)
+            if value is None and field.type == "address":
+                continue
+            merge_fields[tag] = merge_value(value, field)
+        body: dict[str, Any] = {"email_address": address, "merge_fields": merge_fields}
+        if self._language is not None and (language := self._language(party)):
+            body["language"] = str(language)
+        tags = self._tags_of(party) + more_tags
+        if tags:
+            body["tags"] = list(tags)
+        try:
+            return MemberPayload(address, _encode(body).encode(), tags)
+        except (UnicodeEncodeError, TypeError, ValueError):
+            raise MappingError("a value cannot be written as JSON text", reason="bad_text") from None
+
+    def _tags_of(self, party: Party) -> tuple[str, ...]:
+        if not self._tags:
+            return ()
+        found = [tag for getter in self._tags for tag in getter(party)]
+        return tuple(dict.fromkeys(found))
+
+
+def _getter(source: FieldSource, tag: str, mapping: MemberMapping) -> Callable[[Party], Any]:
+    if callable(source):
+        function = source
+        return lambda party: guarded(function, party, tag)
+    if source == "phone":
+        return _phone
+    if source == "address":
+        placeholder = mapping.address_placeholder
+        return lambda party: member_address(party.address, placeholder=placeholder)
+    if source.startswith("raw."):
+        path = source.split(".")[1:]
+        return lambda party: _walk(party.raw, path)
+    name = source
+    return lambda party: getattr(party, name, "")
+
+
+def _phone(party: Party) -> str:
+    return clean_phone(party.phone, region=country_code(party.address.country) or None) if party.phone else ""
+
+
+def _walk(row: Any, path: Sequence[str]) -> Any:
+    for step in path:
+        row = row.get(step) if isinstance(row, Mapping) else None
+    return row
+
+
+def guarded(function: Callable[[Any], Any], record: Any, name: str) -> Any:
+    """The caller's own function; its failure concerns this record only."""
+    try:
+        return function(record)
+    except MappingError:
+        raise
+    except Exception as error:
+        message = f"the mapping function for {name} raised {type(error).__name__}"
+        raise MappingError(message, reason="mapping_failed") from error
+
+
+def _tag_getter(source: TagSource) -> Callable[[Party], tuple[str, ...]]:
+    if callable(source):
+        function = source
+        return lambda party: _as_tags(guarded(function, party, "tags"))
+    if any(name is not None for _, name, _, _ in Formatter().parse(source)):
+        template = source
+        return lambda party: _from_template(template, party)
+    fixed = (source,)
+    return lambda party: fixed
+
+
+def _as_tags(value: str | Iterable[str] | None) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _from_template(template: str, party: Party) -> tuple[str, ...]:
+    """The filled template; no tag at all when a part of it is missing or empty."""
+    values = {name: getattr(party, name) for name in ("key", "name", "group", "status", "language", "raw")}
+    filler = _Filled()
+    text = filler.vformat(template, (), values)
+    return () if filler.incomplete else (text,)
+
+
+class _Filled(Formatter):
+    """A formatter that notices empty and missing parts instead of failing."""
+
+    incomplete = False
+
+    def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        try:
+            value, used = super().get_field(field_name, args, kwargs)
+        except (KeyError, AttributeError, IndexError, TypeError):
+            value, used = None, field_name
+        self.incomplete = self.incomplete or value is None or value == ""
+        return value, used

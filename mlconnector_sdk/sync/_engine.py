@@ -1,0 +1,301 @@
+"""The engine: what people call. It checks, plans, runs and replays one pipeline."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import attrs
+
+from ..errors import ConfigurationError, MLConnectorError, TransientError
+from ..events import Event, RunFinished, RunStarted, Waiting
+from ..mapping import Mapping as RecordMapping
+from ..models import STREAMS, AuditEntry, CheckResult, DeadLetters, Link, StreamName
+from ..policy import SyncPolicy
+from ..progress import shown_progress
+from ..protocols import Clock, Progress, Sink, Source, StateStore, SystemClock
+from ..retry import RetryPolicy
+from ._lease import HeldLease, this_owner
+from ._plan import ForetellingSink, StateOverlay
+from ._report import Checks, Report
+from ._run import Parts, Run
+
+__all__ = ["SyncEngine"]
+
+log = logging.getLogger("mlconnector_sdk.sync")
+
+
+class SyncEngine:
+    """One pipeline: a source, a sink, and the state between them.
+
+    Args:
+        source: where records come from.
+        sink: where they go.
+        state: what must survive; one store serves many pipelines.
+        name: the pipeline's name; state is kept under it, so keep it stable.
+        mapping: how records become members and orders.
+        policy: the caller's decisions about people and documents.
+        retry: replaces the retry policies of source and sink, when given.
+        on_event: called with every event; must not raise.
+        progress: a display; `None` shows one on a terminal or in a notebook, `False` never.
+        clock: tells the time of audit entries and leases.
+
+    The engine closes source, sink and state on the way out of its `with` block.
+
+    Raises:
+        ConfigurationError: the parts do not fit together.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        sink: Sink,
+        *,
+        state: StateStore,
+        name: str,
+        mapping: RecordMapping | None = None,
+        policy: SyncPolicy | None = None,
+        retry: RetryPolicy | None = None,
+        on_event: Callable[[Event], None] | None = None,
+        progress: Progress | Literal[False] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        if not name.strip():
+            raise ConfigurationError("name: a pipeline needs a name")
+        self._on_event = on_event
+        self._progress = progress
+        self._display: Progress | None = None
+        self._stop = threading.Event()
+        self._job_id = ""
+        self._parts = Parts(
+            source=source,
+            sink=sink,
+            state=state,
+            name=name,
+            mapping=mapping or RecordMapping(),
+            policy=policy or SyncPolicy(),
+            store=sink.store,
+            clock=clock or SystemClock(),
+            announce=self._announce,
+        )
+        if self._parts.policy.on_unsubscribe == "flag_source" and not hasattr(source, "flag"):
+            raise ConfigurationError(
+                f'policy: on_unsubscribe="flag_source" needs a source that can; {source.system} cannot'
+            )
+        source.attach(retry=retry, on_wait=self._waiting)
+        sink.attach(retry=retry, on_wait=self._waiting)
+
+    @classmethod
+    def from_config(
+        cls,
+        config: Mapping[str, Any] | str,
+        *,
+        secrets: Callable[[str], str] | Mapping[str, str] | None = None,
+        **overrides: Any,
+    ) -> SyncEngine:
+        """An engine from a plain dict or TOML text, so that any worker on any machine can build the same one.
+
+        Args:
+            config: see `mlconnector_sdk.config.PipelineConfig`.
+            secrets: resolves references the library does not know, or the secrets by reference.
+            overrides: further arguments of `SyncEngine`, for what no config can hold (`on_event`, `clock`, …).
+
+        Raises:
+            ConfigurationError: every mistake at once, a line each, as `path: problem`.
+        """
+        from ..config import build_parts
+
+        return cls(**{**build_parts(config, secrets=secrets), **overrides})
+
+    @property
+    def name(self) -> str:
+        """The pipeline's name."""
+        return self._parts.name
+
+    def __repr__(self) -> str:
+        parts = self._parts
+        return f"<SyncEngine {parts.name}: {parts.source.system} -> {parts.sink.system}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Log off everywhere and release the state; harmless when repeated."""
+        for part in (self._parts.source, self._parts.sink, self._parts.state):
+            try:
+                part.close()
+            except MLConnectorError as error:
+                log.warning("closing failed: %s", error.reason)
+
+    def check(self) -> Checks:
+        """Try everything a run needs, write nothing, and say what is wrong with its cure. Never raises."""
+        parts = self._parts
+        rows = [self._check_state()]
+        rows += parts.source.check()
+        rows += parts.sink.check(parts.mapping.wanted_fields())
+        return Checks(rows)
+
+    def _check_state(self) -> CheckResult:
+        try:
+            mark = self._parts.state.mark(self._parts.name, STREAMS[0])
+        except MLConnectorError as error:
+            return CheckResult(
+                system="state", what="store", ok=False, detail=error.message, cure="check path, rights and database"
+            )
+        known = "this pipeline has run before" if mark else "this pipeline has not run yet"
+        return CheckResult(system="state", what="store", ok=True, detail=known)
+
+    def plan(self, streams: Iterable[str] | None = None, *, full: bool = False) -> Report:
+        """What `run` would do, found by reading and comparing on the same path; writes nothing anywhere."""
+        overlay = StateOverlay(self._parts.state)
+        parts = attrs.evolve(self._parts, sink=ForetellingSink(self._parts.sink), state=overlay)
+        chosen = self._chosen(streams)
+        with self._job("plan", chosen) as report:
+            run = Run(parts, report, overlay.commit, self._stop)
+            try:
+                run.prepare()
+                run.poll(chosen, full=full)
+            finally:
+                run.close()
+        return report
+
+    def run(self, streams: Iterable[str] | None = None, *, full: bool = False) -> Report:
+        """One poll of every stream, or of those named.
+
+        Args:
+            full: read everything, not only changes; what is unchanged is still not sent.
+
+        Raises:
+            LeaseHeldError: another run of this pipeline is under way.
+            AuthenticationError, ConfigurationError: nothing can be done before somebody mends it.
+            TransientError: a system is down or overloaded beyond the retry policy; call again later.
+            StateError: the state store failed.
+
+            Whatever was committed before stays, and `error.report` holds the counts so far.
+        """
+        chosen = self._chosen(streams)
+        with self._job("run", chosen) as report, self._running(report) as run:
+            run.prepare()
+            run.poll(chosen, full=full)
+        return report
+
+    def replay(
+        self, *, stream: str | None = None, keys: Sequence[str] | None = None, reason: str | None = None
+    ) -> Report:
+        """Dead letters again, all of them or those named, through the same path as a first load.
+
+        The ERP's present data are used where it still has the record, else the payload that was set aside. What
+        succeeds is settled, what fails stays with one more attempt. Raises as `run` does.
+        """
+        letters = self.dead_letters(stream=stream, keys=keys, reason=reason)
+        chosen = tuple(name for name in STREAMS if any(letter.stream == name for letter in letters))
+        with self._job("replay", chosen) as report, self._running(report) as run:
+            run.prepare()
+            run.replay(letters)
+        return report
+
+    def stop(self) -> None:
+        """Ask a run in another thread to end at its next checkpoint; the next run goes on from there."""
+        self._stop.set()
+
+    def dead_letters(
+        self, *, stream: str | None = None, keys: Sequence[str] | None = None, reason: str | None = None
+    ) -> DeadLetters:
+        """The records that were set aside."""
+        letters = self._parts.state.dead_letters(self._parts.name, stream=stream, keys=keys)
+        return DeadLetters(letter for letter in letters if reason in {None, letter.reason})
+
+    def audit(
+        self, *, source_key: str | None = None, stream: str | None = None, job_id: str | None = None
+    ) -> list[AuditEntry]:
+        """What was done with a record, or in a run, oldest first."""
+        return list(self._parts.state.audit(self._parts.name, stream=stream, key=source_key, job_id=job_id))
+
+    def lookup(self, *, email: str | None = None, source_key: str | None = None) -> tuple[Link, ...]:
+        """Which ERP records stand behind an address, or what an ERP key became.
+
+        Raises:
+            ConfigurationError: not exactly one of the two was given.
+        """
+        state, name = self._parts.state, self._parts.name
+        if (email is None) == (source_key is None):
+            raise ConfigurationError("lookup: give either email= or source_key=")
+        if email is not None:
+            address = email.strip().lower()
+            return state.links_to(name, [address]).get(address, ())
+        assert source_key is not None
+        found = (state.links(name, stream, [source_key]).get(source_key) for stream in STREAMS)
+        return tuple(link for link in found if link is not None)
+
+    def _chosen(self, streams: Iterable[str] | None) -> tuple[StreamName, ...]:
+        offered = [name for name in STREAMS if name in self._parts.source.streams]
+        if streams is None:
+            return tuple(name for name in offered if name != "orders" or self._parts.store is not None)
+        wanted = {streams} if isinstance(streams, str) else set(streams)
+        if unknown := wanted - set(offered):
+            raise ConfigurationError(
+                f"streams: {self._parts.source.system} has no {', '.join(sorted(unknown))}; it has {', '.join(offered)}"
+            )
+        return tuple(name for name in offered if name in wanted)
+
+    @contextmanager
+    def _running(self, report: Report) -> Iterator[Run]:
+        parts = self._parts
+        with HeldLease(parts.state, parts.name, owner=this_owner(), clock=parts.clock) as lease:
+            run = Run(parts, report, lease.commit, self._stop)
+            try:
+                yield run
+            finally:
+                run.close()
+
+    @contextmanager
+    def _job(self, operation: Literal["run", "plan", "replay"], streams: Sequence[str]) -> Iterator[Report]:
+        """Announce a job, count its requests and time, and hand its report to whoever catches its error."""
+        parts = self._parts
+        began = parts.clock.now()
+        job_id = f"{began:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
+        report = Report(operation=operation, pipeline=parts.name, job_id=job_id, started_at=began)
+        before = self._requests()
+        started = parts.clock.monotonic()
+        self._stop.clear()
+        self._display = shown_progress() if self._progress is None else self._progress or None
+        self._announce(RunStarted(pipeline=parts.name, job_id=job_id, operation=operation, streams=tuple(streams)))
+        ok = False
+        try:
+            yield report
+            ok = report.ok
+        except MLConnectorError as error:
+            error.report = report
+            raise
+        finally:
+            report.seconds = parts.clock.monotonic() - started
+            report.requests = {system: count - before[system] for system, count in self._requests().items()}
+            self._announce(RunFinished(pipeline=parts.name, job_id=job_id, ok=ok, seconds=report.seconds))
+            if self._display is not None:
+                self._display.close()
+
+    def _requests(self) -> dict[str, int]:
+        parts = self._parts
+        return {parts.source.system: parts.source.request_count, parts.sink.system: parts.sink.request_count}
+
+    def _waiting(self, system: str, operation: str, error: TransientError, seconds: float, tries: int) -> None:
+        self._announce(Waiting(system=system, operation=operation, seconds=seconds, reason=error.reason, attempt=tries))
+
+    def _announce(self, event: Event) -> None:
+        for listener in (self._display, self._on_event):
+            if listener is None:
+                continue
+            try:
+                listener(event)
+            except Exception:  # a listener's bug must not cost a record
+                log.exception("an event listener failed on %s", type(event).__name__)

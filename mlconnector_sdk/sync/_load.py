@@ -1,0 +1,239 @@
+"""Loading: batches are decided, written by several workers at once, and committed in the order they were read."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor, Future
+from datetime import datetime
+from typing import Any, Protocol
+
+import attrs
+
+from ..cursors import HighWaterMark
+from ..errors import UnavailableError
+from ..models import AuditEntry, Checkpoint, DeadLetter, Link, Record, UnreadableRow, WriteResult
+from ..protocols import Clock, Sink, StateStore
+from ._decision import Decision
+from ._report import StreamReport
+from ._takeover import TAKEOVER, heir_letter
+
+__all__ = ["Batch", "Decider", "Loader"]
+
+
+class Decider(Protocol):
+    """Members and orders differ in this, and only in this."""
+
+    stream: str
+
+    def draft(self, records: Iterable[Any]) -> list[Any]: ...
+
+    def claims(self, drafts: Sequence[Any]) -> set[str]: ...
+
+    def decide(self, drafts: Sequence[Any]) -> list[Decision]: ...
+
+    def slices(self, writes: Sequence[Any]) -> list[Sequence[Any]]: ...
+
+    def write(self, sink: Sink, writes: Sequence[Any]) -> list[WriteResult]: ...
+
+    def settle(self, decision: Decision, result: WriteResult, now: datetime) -> None: ...
+
+    def finish(self, decisions: Sequence[Decision]) -> None: ...
+
+
+@attrs.define(kw_only=True)
+class Batch:
+    """A batch under way: its decisions, what it touches, and the answers still to come."""
+
+    decisions: list[Decision]
+    claims: set[str]
+    answers: list[Future[list[WriteResult]]]
+    mark: HighWaterMark | None
+
+    @property
+    def done(self) -> bool:
+        return all(answer.done() for answer in self.answers)
+
+
+class Loader:
+    """Carries decided batches to the sink and into the state.
+
+    At most `in_flight` batches are under way. Two batches that touch the same record or address are never under way
+    together, so what one decides is committed before the other asks the state.
+    """
+
+    def __init__(
+        self,
+        *,
+        sink: Sink,
+        state: StateStore,
+        commit: Callable[[Checkpoint], None],
+        pipeline: str,
+        job_id: str,
+        clock: Clock,
+        workers: Executor,
+        in_flight: int,
+        max_consecutive_faults: int,
+        committed: Callable[[StreamReport, Sequence[Decision]], None],
+    ) -> None:
+        self._sink = sink
+        self._state = state
+        self._commit = commit
+        self._pipeline = pipeline
+        self._job_id = job_id
+        self._clock = clock
+        self._workers = workers
+        self._in_flight = in_flight
+        self._max_faults = max_consecutive_faults
+        self._faults = 0
+        self._committed = committed
+        self._under_way: deque[Batch] = deque()
+
+    def load(
+        self,
+        decider: Decider,
+        records: Sequence[Record | UnreadableRow],
+        report: StreamReport,
+        *,
+        mark: HighWaterMark | None = None,
+    ) -> None:
+        """Start one batch; earlier ones are committed as their answers come in.
+
+        Raises:
+            TransientError: the far side is down; everything before the failing batch is committed.
+        """
+        drafts = decider.draft(records)
+        claims = decider.claims(drafts)
+        if any(claims & batch.claims for batch in self._under_way):
+            self.drain(decider, report)
+        decisions = decider.decide(drafts)
+        writes = [decision.write for decision in decisions if decision.write is not None]
+        answers = [self._workers.submit(decider.write, self._sink, part) for part in decider.slices(writes)]
+        self._under_way.append(Batch(decisions=decisions, claims=claims, answers=answers, mark=mark))
+        while self._under_way and (len(self._under_way) >= self._in_flight or self._under_way[0].done):
+            self._finish_oldest(decider, report)
+
+    def drain(self, decider: Decider, report: StreamReport) -> None:
+        """Wait for every batch under way and commit it."""
+        while self._under_way:
+            self._finish_oldest(decider, report)
+
+    def abandon(self) -> None:
+        """Forget batches under way after an error, once their calls have ended: the next run repeats them unharmed."""
+        for batch in self._under_way:
+            for answer in batch.answers:
+                answer.cancel()
+        for batch in self._under_way:
+            for answer in batch.answers:
+                if not answer.cancelled():
+                    answer.exception()
+        self._under_way.clear()
+
+    def _finish_oldest(self, decider: Decider, report: StreamReport) -> None:
+        batch = self._under_way[0]
+        results = iter([result for answer in batch.answers for result in answer.result()])
+        now = self._clock.now()
+        for decision in batch.decisions:
+            if decision.write is not None:
+                result = next(results)
+                self._watch_for_outage(result)
+                decider.settle(decision, result, now)
+        decider.finish(batch.decisions)
+        if batch.mark is not None or any(_is_written_down(decision) for decision in batch.decisions):
+            self._commit(self._checkpoint(batch))
+        self._under_way.popleft()
+        for decision in batch.decisions:
+            assert decision.outcome is not None
+            report.count(decision.outcome, decision.reason)
+        self._committed(report, batch.decisions)
+
+    def _watch_for_outage(self, result: WriteResult) -> None:
+        """Many records in a row that fail with a server fault are no bad records: the far side is down."""
+        self._faults = self._faults + 1 if result.kind == "dead" and result.reason == "server_fault" else 0
+        if self._faults >= self._max_faults:
+            raise UnavailableError(
+                f"{self._faults} records in a row failed with a server fault; the run stops, nothing is set aside",
+                system=self._sink.system,
+            )
+
+    def _checkpoint(self, batch: Batch) -> Checkpoint:
+        now = self._clock.now()
+        news = [decision for decision in batch.decisions if decision.news]
+        links: dict[tuple[str, str], Link] = {}
+        for decision in news:
+            own = [decision.link] if decision.link is not None else []
+            for link in [*decision.other_links, *own]:
+                links[link.stream, link.key] = attrs.evolve(link, synced_at=now)
+        takeovers = self._takeovers(news)
+        awaited = {(letter.stream, letter.key) for letter in takeovers}
+        settled = {(d.stream, d.key) for d in batch.decisions if _had_letter(d)} - awaited
+        return Checkpoint(
+            pipeline=self._pipeline,
+            job_id=self._job_id,
+            mark=batch.mark,
+            links=tuple(links.values()),
+            dead_letters=(*self._dead_letters(news, now), *takeovers),
+            settled=tuple(sorted(settled)),
+            suppressions=tuple(d.suppression for d in news if d.suppression is not None),
+            audit=tuple(self._audit_entry(decision, now) for decision in news),
+        )
+
+    def _dead_letters(self, decisions: Sequence[Decision], now: datetime) -> list[DeadLetter]:
+        dead: dict[str, list[Decision]] = {}
+        for decision in decisions:
+            if decision.outcome == "dead":
+                dead.setdefault(decision.stream, []).append(decision)
+        letters = []
+        for stream, failed in dead.items():
+            keys = [decision.key for decision in failed]
+            earlier = {d.key: d for d in self._state.dead_letters(self._pipeline, stream=stream, keys=keys)}
+            letters += [self._dead_letter(decision, earlier.get(decision.key), now) for decision in failed]
+        return letters
+
+    def _dead_letter(self, decision: Decision, earlier: DeadLetter | None, now: datetime) -> DeadLetter:
+        known = earlier if earlier is not None and earlier.reason != TAKEOVER else None
+        return DeadLetter(
+            stream=decision.stream,
+            key=decision.key,
+            reason=decision.reason,
+            message=decision.message,
+            payload=decision.raw,
+            fingerprint=decision.fingerprint,
+            attempts=known.attempts + 1 if known else 1,
+            first_at=known.first_at if known else now,
+            last_at=now,
+            job_id=self._job_id,
+            status_code=decision.status_code,
+            request_id=decision.request_id,
+        )
+
+    def _takeovers(self, decisions: Sequence[Decision]) -> list[DeadLetter]:
+        heirs = [decision.takeover for decision in decisions if decision.takeover is not None]
+        return [heir_letter(stream, key, job_id=self._job_id, clock=self._clock) for stream, key in heirs]
+
+    def _audit_entry(self, decision: Decision, now: datetime) -> AuditEntry:
+        assert decision.outcome is not None
+        return AuditEntry(
+            at=now,
+            job_id=self._job_id,
+            stream=decision.stream,
+            key=decision.key,
+            outcome=decision.outcome,
+            reason=decision.reason,
+            message=decision.message,
+            request_id=decision.request_id,
+        )
+
+
+def _is_written_down(decision: Decision) -> bool:
+    return decision.news or _had_letter(decision)
+
+
+def _had_letter(decision: Decision) -> bool:
+    """A dead letter of this record, or the order to take over an address, is done with."""
+    before = decision.before
+    if decision.outcome == "dead":
+        return False
+    if decision.replayed:
+        return True
+    return before is not None and (before.state == "dead" or (before.owner and before.fingerprint == ""))

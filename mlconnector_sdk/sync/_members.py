@@ -1,0 +1,387 @@
+"""Which customers, contacts and suppliers become which member writes: ownership, consent, moves, leavers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Literal
+
+import attrs
+
+from ..errors import MappingError
+from ..mapping import MemberMapper, MemberPayload
+from ..models import (
+    STREAMS,
+    Audience,
+    Contact,
+    Link,
+    MemberStatus,
+    MemberWrite,
+    Party,
+    Suppression,
+    UnreadableRow,
+    WriteResult,
+    fingerprint_of,
+    member_id,
+)
+from ..policy import SyncPolicy
+from ..protocols import Sink, StateStore
+from ._decision import Decision, Draft, raw_fingerprint, unreadable
+
+__all__ = ["MemberDecider"]
+
+_MAY_HEAR_NEWS = {"unsubscribed"}
+"""Suppressions under which a member's data is still kept right, without touching its status."""
+
+_REMEMBERED_SKIPS = {"cleaned", "forgotten"}
+
+
+class MemberDecider:
+    """Turns records of one stream into decisions, given what the state knows. Reads state, writes nothing."""
+
+    def __init__(
+        self,
+        stream: str,
+        *,
+        mapper: MemberMapper,
+        policy: SyncPolicy,
+        audience: Audience,
+        state: StateStore,
+        pipeline: str,
+        force: bool = False,
+    ) -> None:
+        self.stream = stream
+        self._mapper = mapper
+        self._policy = policy
+        self._audience = audience
+        self._state = state
+        self._pipeline = pipeline
+        self._force = force
+        self._before: dict[str, Link] = {}
+
+    def draft(self, records: Iterable[Party | UnreadableRow]) -> list[Draft[Party] | UnreadableRow]:
+        """Find each record's address; of several versions of one record the last one counts."""
+        latest = {record.key: record for record in records}
+        return [record if isinstance(record, UnreadableRow) else self._draft(record) for record in latest.values()]
+
+    def _draft(self, party: Party) -> Draft[Party]:
+        draft = Draft(stream=self.stream, key=party.key, raw=party.raw, record=party)
+        try:
+            draft.address = self._mapper.address(party)
+        except MappingError as error:
+            draft.error = error
+        return draft
+
+    def claims(self, drafts: Sequence[Draft[Party] | UnreadableRow]) -> set[str]:
+        """Everything these records touch: two batches that share a claim must not be under way together."""
+        keys = [draft.key for draft in drafts]
+        self._before = self._state.links(self._pipeline, self.stream, keys)
+        addresses = {draft.address for draft in drafts if isinstance(draft, Draft)}
+        addresses |= {link.address for link in self._before.values()}
+        return {f"{self.stream}:{key}" for key in keys} | (addresses - {""})
+
+    def decide(self, drafts: Sequence[Draft[Party] | UnreadableRow]) -> list[Decision]:
+        """One decision per record, in order."""
+        claims = self.claims(drafts)
+        addresses = [claim for claim in claims if "@" in claim]
+        around = _Neighbourhood(self._state.links_to(self._pipeline, addresses))
+        suppressions = self._state.suppressions(self._pipeline, addresses)
+        decisions = []
+        for draft in drafts:
+            before = self._before.get(draft.key)
+            if isinstance(draft, UnreadableRow):
+                decision = unreadable(self.stream, draft, before, replayed=self._force)
+            else:
+                decision = self._decide(draft, before, around, suppressions)
+            around.note(decision)
+            decisions.append(decision)
+        return decisions
+
+    def _decide(
+        self,
+        draft: Draft[Party],
+        before: Link | None,
+        around: _Neighbourhood,
+        suppressions: Mapping[str, Suppression],
+    ) -> Decision:
+        party = draft.record
+        assert party is not None
+        decision = Decision(stream=self.stream, key=draft.key, raw=draft.raw, before=before, replayed=self._force)
+        try:
+            if draft.error is not None:
+                raise draft.error
+            reason = self._reason_to_skip(party, draft.address)
+            if reason:
+                return self._leave_out(decision, reason, around)
+            suppression = suppressions.get(draft.address)
+            if party.opted_out:
+                return self._opt_out(decision, draft.address, suppression)
+            if party.status == "inactive" and self._policy.inactive != "ignore":
+                left = self._retire(decision, draft.address, suppression, around)
+                if left is not None:
+                    return left
+            return self._keep(decision, party, draft.address, suppressions, around)
+        except MappingError as error:
+            decision.fail(error.reason, error.message, fingerprint=raw_fingerprint(draft.raw))
+            return decision
+
+    def _reason_to_skip(self, party: Party, address: str) -> str:
+        if self.stream == "suppliers" and self._policy.suppliers == "ignore":
+            return "suppliers_ignored"
+        if not self._mapper.includes(party):
+            return "excluded"
+        return "" if address else "no_email"
+
+    def _leave_out(self, decision: Decision, reason: str, around: _Neighbourhood) -> Decision:
+        """No write; what the record spoke for goes to the next record that shares the address."""
+        before = decision.before
+        if before is not None and before.owner and before.target:
+            self._hand_over(decision, before.address, around)
+        return self._skipped(decision, reason, address="")
+
+    def _skipped(self, decision: Decision, reason: str, *, address: str, target: str = "") -> Decision:
+        before = decision.before
+        decision.outcome, decision.reason = "skipped", reason
+        decision.link = attrs.evolve(
+            self._new_link(decision, address),
+            state="skipped",
+            reason=reason,
+            target=target,
+            owner=False,
+            taken_off=before.taken_off if before and before.address == address else "",
+            details=before.details if before and target else (),
+        )
+        decision.news = before is None or attrs.evolve(decision.link, synced_at=before.synced_at) != before
+        return decision
+
+    def _new_link(self, decision: Decision, address: str) -> Link:
+        parent = decision.before.parent if decision.before else ""
+        return Link(stream=self.stream, key=decision.key, address=address, parent=parent)
+
+    def _opt_out(self, decision: Decision, address: str, suppression: Suppression | None) -> Decision:
+        """The ERP says: do not mail. A member is unsubscribed, somebody who is no member is never made one."""
+        before = decision.before
+        target = before.target if before and before.address == address else ""
+        self._skipped(decision, "opted_out", address=address, target=target)
+        if suppression is None and (decision.news or self._force):
+            decision.write = _status_only(decision.key, address, "unsubscribed", exists=bool(target))
+        return decision
+
+    def _retire(
+        self, decision: Decision, address: str, suppression: Suppression | None, around: _Neighbourhood
+    ) -> Decision | None:
+        """An inactive record leaves the audience as the policy says; `None`: go on as with an active one."""
+        before = decision.before
+        if before is None or not before.target or before.address != address:
+            return self._leave_out(decision, "inactive", around)
+        if around.others(address, self.stream, decision.key):
+            return self._leave_out(decision, "inactive", around)
+        if self._policy.inactive == "tag":
+            return None
+        self._skipped(decision, "inactive", address=address, target=before.target)
+        if before.taken_off or suppression is not None:
+            return decision
+        status: Literal["unsubscribed", "archived"] = (
+            "unsubscribed" if self._policy.inactive == "unsubscribe" else "archived"
+        )
+        decision.write = _status_only(decision.key, address, status, exists=True)
+        assert decision.link is not None
+        decision.link = attrs.evolve(decision.link, taken_off=status)
+        decision.news = True
+        return decision
+
+    def _keep(
+        self,
+        decision: Decision,
+        party: Party,
+        address: str,
+        suppressions: Mapping[str, Suppression],
+        around: _Neighbourhood,
+    ) -> Decision:
+        """The record's member is created or kept right."""
+        owner = around.owner(address, self.stream, decision.key)
+        if owner is not None and not self._outranks(owner):
+            return self._share(decision, address, around)
+        suppression = suppressions.get(address)
+        if suppression is not None and suppression.reason not in _MAY_HEAR_NEWS:
+            target = decision.before.target if decision.before and decision.before.address == address else ""
+            return self._skipped(decision, suppression.reason, address=address, target=target)
+        more_tags = (self._policy.inactive_tag,) if party.status == "inactive" else ()
+        payload = self._mapper.payload(party, address, more_tags=more_tags)
+        decision.fingerprint = fingerprint_of(payload.body)
+        if self._is_settled(decision, address):
+            return decision
+        if owner is not None:
+            decision.other_links.append(
+                attrs.evolve(owner, owner=False, target="", state="skipped", reason="shared_address", fingerprint="")
+            )
+        self._write(decision, party, payload, suppressions, around)
+        return decision
+
+    def _outranks(self, owner: Link) -> bool:
+        return (
+            self._policy.shared_email == "customer_first" and self.stream == "customers" and owner.stream != "customers"
+        )
+
+    def _share(self, decision: Decision, address: str, around: _Neighbourhood) -> Decision:
+        before = decision.before
+        if before is not None and before.owner and before.target and before.address != address:
+            self._hand_over(decision, before.address, around)
+        return self._skipped(decision, "shared_address", address=address)
+
+    def _is_settled(self, decision: Decision, address: str) -> bool:
+        """Nothing new against the state: unchanged, or refused before with the very same payload."""
+        before = decision.before
+        if before is None or self._force or before.address != address or before.fingerprint != decision.fingerprint:
+            return False
+        if before.state == "dead":
+            decision.outcome, decision.reason, decision.news = "dead", before.reason, False
+            return True
+        coming_back = before.taken_off and self._policy.reactivated == "resubscribe"
+        if before.state == "synced" and before.owner and not coming_back:
+            decision.outcome, decision.news = "unchanged", False
+            return True
+        return False
+
+    def _write(
+        self,
+        decision: Decision,
+        party: Party,
+        payload: MemberPayload,
+        suppressions: Mapping[str, Suppression],
+        around: _Neighbourhood,
+    ) -> None:
+        before, address = decision.before, payload.address
+        had_member = before is not None and bool(before.target)
+        moved = had_member and before is not None and before.address != address
+        status: MemberStatus | None = None
+        born_as = self._status_if_new(suppressions.get(address))
+        previous = None
+        if moved and before is not None:
+            held = suppressions.get(before.address)
+            if held is not None and held.reason in _MAY_HEAR_NEWS:
+                # An opt-out follows the person to the new address.
+                born_as = "unsubscribed"
+                decision.suppression = attrs.evolve(held, address=address)
+            others_stay = self._hand_over(decision, before.address, around)
+            if not others_stay and (held is None or held.reason in _MAY_HEAR_NEWS):
+                # A bounced address is left behind: it says nothing about the new one.
+                previous = before.address
+        taken_off = before.taken_off if before else ""
+        if taken_off and self._policy.reactivated == "resubscribe" and address not in suppressions and not moved:
+            status, taken_off = "subscribed", ""
+        decision.write = MemberWrite(
+            record_key=decision.key,
+            address=address,
+            body=payload.body,
+            status_if_new=born_as,
+            status=status,
+            exists=had_member and not moved,
+            previous_address=previous,
+            tags_off=tuple(tag for tag in before.details if tag not in payload.tags) if had_member and before else (),
+        )
+        decision.link = attrs.evolve(
+            self._new_link(decision, address),
+            target=member_id(address),
+            fingerprint=decision.fingerprint,
+            parent=party.customer_key if isinstance(party, Contact) else "",
+            details=payload.tags,
+            taken_off=taken_off,
+        )
+
+    def _status_if_new(self, suppression: Suppression | None) -> MemberStatus:
+        if suppression is not None:
+            return "unsubscribed"
+        wish = self._policy.suppliers if self.stream == "suppliers" else self._policy.new_members
+        assert wish != "ignore"
+        return "pending" if wish == "subscribed" and self._audience.double_optin else wish
+
+    def _hand_over(self, decision: Decision, address: str, around: _Neighbourhood) -> bool:
+        """Give the member at `address` to the next record that shares it; false when there is none."""
+        others = around.others(address, self.stream, decision.key)
+        if not others:
+            return False
+        heir = others[0]
+        decision.other_links.append(
+            attrs.evolve(heir, owner=True, target=member_id(address), state="synced", reason="", fingerprint="")
+        )
+        decision.takeover = (heir.stream, heir.key)
+        return True
+
+    def write(self, sink: Sink, writes: Sequence[MemberWrite]) -> list[WriteResult]:
+        """Send the writes of a batch."""
+        return sink.write_members(writes)
+
+    def slices(self, writes: Sequence[MemberWrite]) -> list[Sequence[MemberWrite]]:
+        """Members go in bulk: one call for the whole batch."""
+        return [writes] if writes else []
+
+    def settle(self, decision: Decision, result: WriteResult, now: datetime) -> None:
+        """Complete a decision with the sink's answer."""
+        decision.take(result)
+        if result.kind == "skipped":
+            self._settle_skip(decision, result, now)
+
+    def finish(self, decisions: Sequence[Decision]) -> None:
+        """Where the record that was to speak for an address died, the next one in the batch takes over."""
+        sharing = [d for d in decisions if d.reason == "shared_address" and d.link is not None]
+        if not sharing:
+            return
+        for dead in (d for d in decisions if d.outcome == "dead" and isinstance(d.write, MemberWrite)):
+            assert isinstance(dead.write, MemberWrite)
+            address = dead.write.address
+            heir = next((d for d in sharing if d.link is not None and d.link.address == address), None)
+            if heir is not None:
+                dead.takeover = (heir.stream, heir.key)
+
+    def _settle_skip(self, decision: Decision, result: WriteResult, now: datetime) -> None:
+        assert isinstance(decision.write, MemberWrite) and decision.link is not None
+        if result.reason in _REMEMBERED_SKIPS:
+            decision.suppression = Suppression(
+                address=decision.write.address, reason=result.reason, origin="mailchimp", at=now
+            )
+        target = "" if result.reason in {"forgotten", "not_a_member"} else decision.link.target
+        decision.link = attrs.evolve(
+            decision.link,
+            state="skipped",
+            reason=decision.reason,
+            target=target,
+            owner=False,
+            fingerprint="",
+            taken_off="",
+        )
+
+
+def _status_only(key: str, address: str, status: MemberStatus, *, exists: bool) -> MemberWrite:
+    body = json.dumps({"email_address": address}, ensure_ascii=False).encode()
+    return MemberWrite(record_key=key, address=address, body=body, status=status, exists=exists, only_if_member=True)
+
+
+class _Neighbourhood:
+    """Which records share which address, kept current while a batch is decided."""
+
+    def __init__(self, links: Mapping[str, Collection[Link]]) -> None:
+        self._links = {address: {(link.stream, link.key): link for link in found} for address, found in links.items()}
+
+    def others(self, address: str, stream: str, key: str) -> list[Link]:
+        """The other records at this address that could speak for it, customers first, then by key."""
+        found = [
+            link
+            for identity, link in self._links.get(address, {}).items()
+            if identity != (stream, key) and link.state != "dead" and link.reason not in {"inactive", "opted_out"}
+        ]
+        return sorted(found, key=lambda link: (STREAMS.index(link.stream), link.key))
+
+    def owner(self, address: str, stream: str, key: str) -> Link | None:
+        """Another record that speaks for this address already."""
+        return next((link for link in self.others(address, stream, key) if link.owner), None)
+
+    def note(self, decision: Decision) -> None:
+        """Take over what a decision changes."""
+        links = [*decision.other_links, *([decision.link] if decision.link else [])]
+        if decision.before is not None and decision.link is not None:
+            self._links.get(decision.before.address, {}).pop((decision.stream, decision.key), None)
+        for link in links:
+            if link.address:
+                self._links.setdefault(link.address, {})[link.stream, link.key] = link

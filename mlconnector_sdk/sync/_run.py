@@ -1,0 +1,303 @@
+"""One run of a pipeline: what must come first, stream by stream, and what is said at the end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, nullcontext
+from datetime import datetime
+
+import attrs
+
+from ..cursors import HighWaterMark, MarkTracker, Window, next_window
+from ..errors import (
+    AuthenticationError,
+    ConfigurationError,
+    CursorOrderError,
+    FatalError,
+    MLConnectorError,
+    StateError,
+    TransientError,
+)
+from ..events import Event, MarkHeldBack, PageCommitted, RecordSetAside, StreamFinished, StreamStarted
+from ..mapping import Mapping, MemberMapper, OrderMapper
+from ..models import (
+    Audience,
+    AuditEntry,
+    Checkpoint,
+    DeadLetter,
+    Record,
+    Store,
+    StreamName,
+    StreamSpec,
+    UnreadableRow,
+)
+from ..policy import SyncPolicy
+from ..protocols import Clock, Sink, Source, StateStore
+from ._decision import Decision
+from ._extract import in_batches, read_ahead
+from ._load import Decider, Loader
+from ._members import MemberDecider
+from ._orders import OrderDecider
+from ._report import Report, StreamReport
+from ._suppressions import refresh_suppressions
+from ._takeover import TAKEOVER, pass_on
+
+__all__ = ["BATCH_SIZE", "Parts", "Run"]
+
+log = logging.getLogger("mlconnector_sdk.sync")
+
+BATCH_SIZE = 500
+"""Records per batch: one bulk call at most, one transaction."""
+
+
+@attrs.frozen(kw_only=True)
+class Parts:
+    """What a pipeline is made of."""
+
+    source: Source
+    sink: Sink
+    state: StateStore
+    name: str
+    mapping: Mapping
+    policy: SyncPolicy
+    store: Store | None
+    clock: Clock
+    announce: Callable[[Event], None]
+
+
+class Run:
+    """Carries out one run or replay; `commit` makes checkpoints durable under the lease the engine holds."""
+
+    def __init__(
+        self, parts: Parts, report: Report, commit: Callable[[Checkpoint], None], stop: threading.Event
+    ) -> None:
+        self._parts = parts
+        self._report = report
+        self._commit = commit
+        self._stop = stop
+        self._audience: Audience | None = None
+        self._workers = ThreadPoolExecutor(parts.sink.concurrency, thread_name_prefix="load")
+
+    def close(self) -> None:
+        """End the workers."""
+        self._workers.shutdown(wait=True, cancel_futures=True)
+
+    # The order of a run: who must not be mailed, what the audience looks like, people, then orders.
+
+    def prepare(self) -> None:
+        """Refresh suppressions and get the audience ready; before anything is written."""
+        parts = self._parts
+        self._report.suppressed = refresh_suppressions(
+            parts.sink,
+            parts.state,
+            self._commit,
+            pipeline=parts.name,
+            job_id=self._report.job_id,
+            clock=parts.clock,
+        )
+        self._audience = parts.sink.prepare(parts.mapping.wanted_fields())
+
+    def poll(self, streams: Sequence[StreamName], *, full: bool) -> None:
+        """Read and load every change of these streams; a stream that cannot be read does not stop the others."""
+        for stream in streams:
+            if stream == "orders":
+                self._take_over_addresses()
+            if self._stop.is_set():
+                self._report.stopped = True
+                return
+            with self._reported(stream):
+                self._poll_stream(stream, full=full)
+        self._take_over_addresses()
+
+    def replay(self, letters: Sequence[DeadLetter]) -> None:
+        """Load dead letters again through the same path, with the ERP's present data where it still has the record."""
+        for stream in self._parts.source.streams:
+            chosen = [letter for letter in letters if letter.stream == stream]
+            if chosen:
+                with self._reported(stream):
+                    self._reload(stream, chosen)
+        self._take_over_addresses()
+
+    @contextmanager
+    def _reported(self, stream: StreamName) -> Iterator[None]:
+        """Report how work on one stream ended; what concerns this stream alone ends here, the rest stops the run."""
+        report = self._report.stream(stream)
+        started = time.monotonic()
+        try:
+            yield
+        except (AuthenticationError, ConfigurationError, TransientError, StateError) as error:
+            report.error = str(error)
+            raise
+        except FatalError as error:
+            report.error = str(error)
+            log.warning("stream %s was not read to its end: %s", stream, error.reason)
+            self._note_failure(stream, error)
+        finally:
+            report.seconds += time.monotonic() - started
+            self._parts.announce(
+                StreamFinished(job_id=self._report.job_id, stream=stream, counts=report.counts, error=report.error)
+            )
+
+    def _note_failure(self, stream: str, error: MLConnectorError) -> None:
+        entry = AuditEntry(
+            at=self._parts.clock.now(),
+            job_id=self._report.job_id,
+            stream=stream,
+            key="",
+            outcome="failed",
+            reason=error.reason,
+            message=error.message,
+            request_id=error.request_id,
+        )
+        self._commit(Checkpoint(pipeline=self._parts.name, job_id=self._report.job_id, audit=(entry,)))
+
+    def _poll_stream(self, stream: StreamName, *, full: bool) -> None:
+        parts, report = self._parts, self._report.stream(stream)
+        spec = parts.source.streams[stream]
+        mark = parts.state.mark(parts.name, stream)
+        present = parts.source.present(stream)
+        began = present if isinstance(present, datetime) else parts.clock.now()
+        window = next_window(mark, present, spec.overlap, full=full or _full_scan_due(spec, mark, began))
+        report.full = window.is_full
+        parts.announce(StreamStarted(job_id=self._report.job_id, stream=stream, full=window.is_full))
+        tracker = MarkTracker(stream, window, mark)
+        history = parts.sink.loading_history() if stream == "orders" and mark is None else nullcontext()
+        with history:
+            self._load_window(spec, window, tracker, report)
+        report.future = tracker.future
+        if tracker.future:
+            log.warning("%d records of %s are stamped in the future", tracker.future, stream)
+            parts.announce(MarkHeldBack(job_id=self._report.job_id, stream=stream, records=tracker.future))
+        if not self._report.stopped:
+            moved = tracker.mark(full_scan_at=began if window.is_full else None)
+            self._commit(Checkpoint(pipeline=parts.name, job_id=self._report.job_id, mark=moved))
+
+    def _load_window(self, spec: StreamSpec, window: Window, tracker: MarkTracker, report: StreamReport) -> None:
+        decider = self._decider(spec.name)
+        with self._loading(decider, report) as loader:
+            with closing(read_ahead(self._parts.source.read(spec.name, window))) as pages:
+                for batch in in_batches(pages, BATCH_SIZE):
+                    tracker.see(record.modified_at for record in batch)
+                    loader.load(decider, batch, report, mark=_mark_so_far(spec, tracker))
+                    if self._stop.is_set():
+                        self._report.stopped = True
+                        break
+
+    def _reload(self, stream: StreamName, letters: Sequence[DeadLetter]) -> None:
+        decider, report = self._decider(stream, force=True), self._report.stream(stream)
+        with self._loading(decider, report) as loader:
+            for start in range(0, len(letters), BATCH_SIZE):
+                batch = list(self._fresh(stream, letters[start : start + BATCH_SIZE]))
+                if batch:
+                    loader.load(decider, batch, report)
+
+    @contextmanager
+    def _loading(self, decider: Decider, report: StreamReport) -> Iterator[Loader]:
+        """A loader whose batches are all committed at the end, or given up after an error."""
+        loader = self._loader()
+        try:
+            yield loader
+            loader.drain(decider, report)
+        except BaseException:
+            loader.abandon()
+            raise
+
+    def _fresh(self, stream: StreamName, letters: Sequence[DeadLetter]) -> Iterator[Record | UnreadableRow]:
+        """The records as the ERP has them now; those it no longer has, from the payload that was kept."""
+        found: set[str] = set()
+        for page in self._parts.source.fetch(stream, [letter.key for letter in letters]):
+            for record in (*page.records, *page.unreadable):
+                found.add(record.key)
+                yield record
+        for letter in letters:
+            if letter.key not in found and letter.payload:
+                yield self._from_payload(stream, letter)
+
+    def _from_payload(self, stream: StreamName, letter: DeadLetter) -> Record | UnreadableRow:
+        try:
+            return self._parts.source.parse(stream, letter.payload)
+        except MLConnectorError as error:
+            return UnreadableRow(key=letter.key, reason=error.reason, message=error.message, raw=letter.payload)
+
+    def _take_over_addresses(self) -> None:
+        """Write the records that became owners of shared addresses.
+
+        An heir may hand on in turn, so this goes on until nobody waits; each round uses up at least one heir.
+        """
+        parts = self._parts
+        while not self._stop.is_set():
+            waiting = [letter for letter in parts.state.dead_letters(parts.name) if letter.reason == TAKEOVER]
+            if not waiting:
+                return
+            for stream in parts.source.streams:
+                heirs = [letter for letter in waiting if letter.stream == stream]
+                if heirs:
+                    self._reload(stream, heirs)
+                    pass_on(parts.state, self._commit, heirs, pipeline=parts.name, clock=parts.clock)
+
+    def _decider(self, stream: StreamName, *, force: bool = False) -> Decider:
+        parts = self._parts
+        if stream == "orders":
+            if parts.store is None:
+                raise ConfigurationError("orders need a store: MailchimpSink(…, store=Store(…))")
+            mapper = OrderMapper(parts.mapping.orders, parts.store)
+            return OrderDecider(mapper=mapper, policy=parts.policy, state=parts.state, pipeline=parts.name, force=force)
+        assert self._audience is not None
+        return MemberDecider(
+            stream,
+            mapper=MemberMapper(parts.mapping.for_stream(stream), self._audience),
+            policy=parts.policy,
+            audience=self._audience,
+            state=parts.state,
+            pipeline=parts.name,
+            force=force,
+        )
+
+    def _loader(self) -> Loader:
+        parts = self._parts
+        return Loader(
+            sink=parts.sink,
+            state=parts.state,
+            commit=self._commit,
+            pipeline=parts.name,
+            job_id=self._report.job_id,
+            clock=parts.clock,
+            workers=self._workers,
+            in_flight=parts.sink.concurrency,
+            max_consecutive_faults=parts.policy.max_consecutive_faults,
+            committed=self._committed,
+        )
+
+    def _committed(self, report: StreamReport, decisions: Sequence[Decision]) -> None:
+        job_id = self._report.job_id
+        for decision in decisions:
+            self._report.note_change(decision.stream, decision.key, decision.outcome, decision.reason)
+            if decision.outcome == "dead" and decision.news:
+                self._parts.announce(
+                    RecordSetAside(job_id=job_id, stream=decision.stream, key=decision.key, reason=decision.reason)
+                )
+        self._parts.announce(PageCommitted(job_id=job_id, stream=report.stream, counts=report.counts))
+
+
+def _full_scan_due(spec: StreamSpec, mark: HighWaterMark | None, now: datetime) -> bool:
+    if spec.cursor_field is None:
+        return True
+    if spec.full_scan_every is None or mark is None:
+        return False
+    return mark.full_scan_at is None or now - mark.full_scan_at >= spec.full_scan_every
+
+
+def _mark_so_far(spec: StreamSpec, tracker: MarkTracker) -> HighWaterMark | None:
+    """After each batch an ordered stream's mark may follow; an unordered one waits for the window's end."""
+    if not spec.ordered:
+        return None
+    if tracker.stepped_back is not None:
+        earlier, later = tracker.stepped_back
+        raise CursorOrderError(
+            f"{spec.entity} promised ascending {spec.cursor_field}, but {earlier} came before {later}"
+        )
+    return tracker.mark()

@@ -1,0 +1,80 @@
+"""Learning, before anything is written, who unsubscribed, bounced, was archived or came back since the last run.
+
+Webhooks are no complete feed, so every run reads the audience's own changes; with it suppressions are right without
+any webhook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from ..cursors import HighWaterMark, next_window
+from ..models import AudienceMember, AuditEntry, Checkpoint, Link, Suppression
+from ..protocols import Clock, Sink, StateStore
+
+__all__ = ["AUDIENCE", "refresh_suppressions"]
+
+AUDIENCE = "audience"
+"""Name under which the mark of the audience's own changes is kept."""
+
+_OVERLAP = timedelta(minutes=5)
+_MAILABLE = {"subscribed", "pending", "transactional"}
+
+
+def refresh_suppressions(
+    sink: Sink,
+    state: StateStore,
+    commit: Callable[[Checkpoint], None],
+    *,
+    pipeline: str,
+    job_id: str,
+    clock: Clock,
+) -> int:
+    """Bring the state's suppressions up to the audience's present; returns how many are new."""
+    present = sink.present()
+    since = next_window(state.mark(pipeline, AUDIENCE), present, _OVERLAP).lower
+    assert since is None or isinstance(since, datetime)
+    found = 0
+    for members in sink.changed_members(since):
+        checkpoint = _checkpoint(members, state, pipeline=pipeline, job_id=job_id, now=clock.now(), origin=sink.system)
+        if checkpoint.suppressions or checkpoint.lifted:
+            commit(checkpoint)
+            found += len(checkpoint.suppressions)
+    mark = HighWaterMark(stream=AUDIENCE, value=present)
+    commit(Checkpoint(pipeline=pipeline, job_id=job_id, mark=mark))
+    return found
+
+
+def _checkpoint(
+    members: Sequence[AudienceMember], state: StateStore, *, pipeline: str, job_id: str, now: datetime, origin: str
+) -> Checkpoint:
+    addresses = [member.address for member in members]
+    held = state.suppressions(pipeline, addresses)
+    silent = [member for member in members if member.status not in _MAILABLE]
+    links = state.links_to(pipeline, [member.address for member in silent])
+    news = [member for member in silent if _is_news(member, held, links.get(member.address, ()))]
+    return Checkpoint(
+        pipeline=pipeline,
+        job_id=job_id,
+        suppressions=tuple(Suppression(address=m.address, reason=m.status, origin=origin, at=now) for m in news),
+        lifted=tuple(m.address for m in members if m.status in _MAILABLE and m.address in held),
+        audit=tuple(_audit(news, links, job_id=job_id, now=now)),
+    )
+
+
+def _is_news(member: AudienceMember, held: Mapping[str, Suppression], links: Sequence[Link]) -> bool:
+    """What this library itself took off is no will of the person, and is not held against them."""
+    known = held.get(member.address)
+    by_us = any(link.taken_off == member.status for link in links)
+    return not by_us and (known is None or known.reason != member.status)
+
+
+def _audit(
+    members: Sequence[AudienceMember], links: Mapping[str, Sequence[Link]], *, job_id: str, now: datetime
+) -> Iterator[AuditEntry]:
+    for member in members:
+        for link in links.get(member.address, ()):
+            yield AuditEntry(
+                at=now, job_id=job_id, stream=link.stream, key=link.key, outcome="suppressed", reason=member.status
+            )

@@ -1,0 +1,69 @@
+"""Passing a shared address on to the next record when the one that spoke for it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import attrs
+
+from ..models import Checkpoint, DeadLetter, Link
+from ..protocols import Clock, StateStore
+
+__all__ = ["TAKEOVER", "heir_letter", "pass_on"]
+
+TAKEOVER = "takeover"
+"""Reason of the dead letter that stands, durably, for "this record speaks for its address now: write it next"."""
+
+
+def heir_letter(stream: str, key: str, *, job_id: str, clock: Clock) -> DeadLetter:
+    """The order to write this record next; without payload, because only the ERP's present data will do."""
+    now = clock.now()
+    return DeadLetter(
+        stream=stream,
+        key=key,
+        reason=TAKEOVER,
+        message="speaks for its address from now on",
+        payload={},
+        first_at=now,
+        last_at=now,
+        job_id=job_id,
+    )
+
+
+def pass_on(
+    state: StateStore,
+    commit: Callable[[Checkpoint], None],
+    heirs: Sequence[DeadLetter],
+    *,
+    pipeline: str,
+    clock: Clock,
+) -> None:
+    """Settle heirs that were not found in the ERP any more, and name the next one for each of their addresses."""
+    stream, keys = heirs[0].stream, [heir.key for heir in heirs]
+    still_waiting = [d for d in state.dead_letters(pipeline, stream=stream, keys=keys) if d.reason == TAKEOVER]
+    gone = {letter.key for letter in still_waiting}
+    if not gone:
+        return
+    links = state.links(pipeline, stream, sorted(gone))
+    nothing_left = (attrs.evolve(k, owner=False, target="", state="skipped", reason="gone") for k in links.values())
+    job_id = heirs[0].job_id
+    next_heirs = _next_heirs(
+        state, pipeline, {link.address for link in links.values()}, {(stream, key) for key in gone}
+    )
+    commit(
+        Checkpoint(
+            pipeline=pipeline,
+            job_id=job_id,
+            links=tuple(nothing_left),
+            settled=tuple((stream, key) for key in sorted(gone)),
+            dead_letters=tuple(heir_letter(k.stream, k.key, job_id=job_id, clock=clock) for k in next_heirs),
+        )
+    )
+
+
+def _next_heirs(
+    state: StateStore, pipeline: str, addresses: set[str], passed_over: set[tuple[str, str]]
+) -> Iterator[Link]:
+    for links in state.links_to(pipeline, sorted(addresses)).values():
+        others = [k for k in links if (k.stream, k.key) not in passed_over and k.reason == "shared_address"]
+        yield from others[:1]
