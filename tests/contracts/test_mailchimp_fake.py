@@ -225,6 +225,46 @@ def test_request_bodies_are_the_contracts(fake: FakeMailchimp) -> None:
             _compare(schema, route.body, f"{route.method} {route.template}", route.method)
 
 
+def test_every_name_of_the_contract_can_be_asked_for(fake: FakeMailchimp, client: httpx.Client) -> None:
+    """`fields` takes each property that the contract's answer has, at every depth."""
+    fake.add_interest_category("Trade", ["Retail"])
+    _make_one_of_each(fake, client)
+    for route in fake.routes:
+        schema = operations()[f"{route.method} {route.template}"]["responses"].get("200", {}).get("schema", {})
+        if "fields" in route.query_names:
+            reply = client.get(_filled(fake, route.template), params={"fields": ",".join(_names(schema))})
+
+            assert reply.status_code == 200, reply.text
+
+
+def _make_one_of_each(fake: FakeMailchimp, client: httpx.Client) -> None:
+    fake.add_member("pat@acme.org")
+    store = {"id": "acme", "list_id": fake.list_id, "name": "Acme", "currency_code": "USD"}
+    product = {"id": "BOLT", "title": "Bolt", "variants": [{"id": "BOLT", "title": "Bolt"}]}
+    customer = {"id": "c1", "email_address": "pat@acme.org", "opt_in_status": False}
+    order = {"id": "SO-1", "customer": customer, "currency_code": "USD", "order_total": 5, "lines": [LINE]}
+    for path, body in (
+        ("/ecommerce/stores", store),
+        (f"{STORE}/products", product),
+        (f"{STORE}/orders", order),
+        ("/batches", {"operations": [{"method": "GET", "path": "/ping"}]}),
+    ):
+        client.post(path, json=body).raise_for_status()
+
+
+def _filled(fake: FakeMailchimp, template: str) -> str:
+    ids = {"list_id": fake.list_id, "store_id": "acme", "customer_id": "c1", "product_id": "BOLT"}
+    ids |= {"variant_id": "BOLT", "order_id": "SO-1", "line_id": "1", "merge_id": "1"}
+    ids |= {"subscriber_hash": "pat@acme.org", "batch_id": next(iter(fake.batches))}
+    return template.format(**ids, interest_category_id=next(iter(fake.audience.interest_categories)))
+
+
+def _names(schema: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, inner in schema.get("properties", {}).items():
+        yield prefix + name
+        yield from _names(inner.get("items", inner), f"{prefix}{name}.")
+
+
 def _compare(schema: dict[str, Any], shape: Shape, where: str, method: str) -> None:
     if isinstance(shape, Nullable):
         shape = shape.inner

@@ -55,9 +55,10 @@ _ORDER_SHAPE = {
 }
 _LINE_SHAPE = {**_texts("id product_id product_variant_id"), "quantity": 0, "price": 0, "discount": 0}
 SAMPLE_ORDER: Document = {
-    "customer": {"id": ""},
+    "customer": {"id": "", "sms_phone_number": ""},
     "lines": [{"product_id": "", "product_variant_id": ""}],
-    "outreach": {"id": ""},
+    "outreach": {"id": "", "name": "", "type": "", "published_time": ""},
+    "cart_id": "",
     "tracking_code": "prec",
     "promos": [{"code": "", "amount_discounted": 0, "type": ""}],
 }
@@ -141,7 +142,18 @@ def show_line(store: Store, line: Mapping[str, Any], href: str) -> Document:
     }
 
 
-SAMPLE_STORE = Store(settings={"id": "", "currency_code": "", "created_at": "", "updated_at": ""})
+_AUTOMATION = {"is_supported": False, "id": "", "status": ""}
+# Names that may be asked for though the fake's stores never have them are in the samples too.
+SAMPLE_STORE = Store(
+    settings={
+        "id": "",
+        "currency_code": "",
+        "created_at": "",
+        "updated_at": "",
+        "connected_site": {"site_foreign_id": "", "site_script": {"url": "", "fragment": ""}},
+        "automations": {"abandoned_cart": _AUTOMATION, "abandoned_browse": _AUTOMATION},
+    }
+)
 
 
 def many(name: str, entry: Document, *rest: str) -> Document:

@@ -352,7 +352,7 @@ class MemberResources:
         member = Member(
             email_address="a@b.org", status="unsubscribed", last_changed=now, unsubscribe_reason="", tags=["a"]
         )
-        return {**self.render(member, "/"), "marketing_permissions": [_PERMISSION_NAMES], "last_note": {}}
+        return {**self.render(member, "/"), **_SELDOM}
 
     def _sample_page(self) -> dict[str, Any]:
         return {"members": [self._sample()], "list_id": "", "total_items": 0, "_links": links("", "/", "self")}
@@ -360,7 +360,19 @@ class MemberResources:
 
 _EXISTS = "Member Exists"
 _NOWHERE = {"country_code": "", "timezone": "", "region": ""}
-_PERMISSION_NAMES = {"marketing_permission_id": "", "text": "", "enabled": False}
+# Names that may be asked for though most members do not have them.
+_SELDOM = {
+    "marketing_permissions": [{"marketing_permission_id": "", "text": "", "enabled": False}],
+    "last_note": {"note_id": 0, "created_at": "", "created_by": "", "note": ""},
+    "stats": {
+        "avg_open_rate": 0,
+        "avg_click_rate": 0,
+        "ecommerce_data": {"total_revenue": 0, "number_of_orders": 0, "currency_code": ""},
+    },
+    "sms_phone_number": "",
+    "sms_subscription_status": "",
+    "sms_subscription_last_updated": "",
+}
 _BELOW_A_MEMBER = {
     "activity": "GET activity",
     "goals": "GET goals",

@@ -141,7 +141,7 @@ class StoreResources:
             return page(call, "customers", chosen, lambda c: show_customer(store, c, f"{call.href}/{c['id']}"), **rest)
 
         def sample() -> Document:
-            return show_customer(SAMPLE_STORE, {}, "/")
+            return show_customer(SAMPLE_STORE, SAMPLE_ORDER["customer"], "/")
 
         return [
             Route(
@@ -292,23 +292,6 @@ class StoreResources:
             rest = {"store_id": store.settings["id"]}
             return page(call, "orders", chosen, lambda o: show_order(store, o, f"{call.href}/{o['id']}"), **rest)
 
-        def browse_all(call: Call) -> Document:
-            chosen = [
-                (store, order)
-                for store in self.shop.stores.values()
-                for order in store.orders.values()
-                if _is_asked(order, call)
-            ]
-            root = call.href.rsplit("/", 1)[0]
-            return page(
-                call,
-                "orders",
-                chosen,
-                lambda pair: show_order(
-                    pair[0], pair[1], f"{root}/stores/{pair[0].settings['id']}/orders/{pair[1]['id']}"
-                ),
-            )
-
         def sample() -> Document:
             return show_order(SAMPLE_STORE, SAMPLE_ORDER, "/")
 
@@ -316,7 +299,7 @@ class StoreResources:
             Route(
                 method="GET",
                 template="/ecommerce/orders",
-                run=browse_all,
+                run=self._browse_all_orders,
                 query=_ORDERS_QUERY,
                 sample=lambda: many("orders", sample()),
             ),
@@ -332,6 +315,21 @@ class StoreResources:
             Route(method="PATCH", template=ONE_ORDER, run=change, body=ORDER_PATCH),
             Route(method="DELETE", template=ONE_ORDER, run=remove),
         ]
+
+    def _browse_all_orders(self, call: Call) -> Document:
+        chosen = [
+            (store, order)
+            for store in self.shop.stores.values()
+            for order in store.orders.values()
+            if _is_asked(order, call)
+        ]
+        root = call.href.rsplit("/", 1)[0]
+        return page(
+            call,
+            "orders",
+            chosen,
+            lambda pair: show_order(pair[0], pair[1], f"{root}/stores/{pair[0].settings['id']}/orders/{pair[1]['id']}"),
+        )
 
     def _line_routes(self) -> list[Route]:
         def show(call: Call, line: Document, href: str) -> Document:

@@ -231,6 +231,19 @@ def test_paths_are_judged(client: httpx.Client, method: str, path: str, expected
     assert expected == client.request(method, path).status_code
 
 
+@pytest.mark.parametrize(("method", "expected"), [("POST", 200), ("PUT", 422)])
+def test_the_method_override_works_on_post(
+    fake: FakeMailchimp, client: httpx.Client, method: str, expected: int
+) -> None:
+    """X-HTTP-Method-Override turns a POST into another method and is refused elsewhere."""
+    fake.add_member("pat@acme.org")
+    header = {"X-HTTP-Method-Override": "PATCH"}
+
+    reply = client.request(method, _path(fake, "pat@acme.org"), json={"vip": True}, headers=header)
+
+    assert expected == reply.status_code
+
+
 def test_an_escaped_slash_is_part_of_the_id(fake: FakeMailchimp, client: httpx.Client) -> None:
     """An id with a slash works when it is percent-encoded."""
     _open_store(client)
@@ -393,7 +406,98 @@ def test_tags_are_ignored_when_a_member_is_updated(fake: FakeMailchimp, client: 
     assert fake.members["pat@acme.org"].tags == ["New"]
 
 
+def test_a_new_member_needs_a_status(client: httpx.Client) -> None:
+    """PUT of an unknown address without any status is 400."""
+    assert _refusal(_put(client, "pat@acme.org")) == (400, "Invalid Resource")
+
+
+def test_a_subscriber_is_not_made_transactional(fake: FakeMailchimp, client: httpx.Client) -> None:
+    """A known contact never goes back to transactional."""
+    fake.add_member("pat@acme.org")
+
+    assert _put(client, "pat@acme.org", status="transactional").status_code == 400
+    assert fake.members["pat@acme.org"].status == "subscribed"
+
+
+def test_a_transactional_member_may_be_subscribed(fake: FakeMailchimp, client: httpx.Client) -> None:
+    """The way from transactional to subscribed is open, and gives the opt-in its time."""
+    fake.add_member("pat@acme.org", "transactional")
+
+    assert _put(client, "pat@acme.org", status="subscribed").json()["status"] == "subscribed"
+
+
+def test_post_brings_the_archived_back_with_their_tags(fake: FakeMailchimp, client: httpx.Client) -> None:
+    """POST of an archived address succeeds with the status sent and keeps the old tags."""
+    fake.add_member("pat@acme.org", tags=["Old"])
+    fake.archive("pat@acme.org")
+
+    answer = client.post(
+        MEMBERS, json={"email_address": "pat@acme.org", "status": "subscribed", "tags": ["New"]}
+    ).json()
+
+    assert (answer["status"], [tag["name"] for tag in answer["tags"]]) == ("subscribed", ["Old", "New"])
+
+
+def test_plain_properties_are_kept(fake: FakeMailchimp, client: httpx.Client) -> None:
+    """Language, interests, permissions and times are stored; an unknown language becomes empty."""
+    interests = fake.add_interest_category("Trade", ["Retail", "Wholesale"])
+    permission = fake.add_marketing_permission("Email")
+    rest = {
+        "interests": {interests["Retail"]: True},
+        "marketing_permissions": [{"marketing_permission_id": permission, "enabled": True}],
+        "timestamp_signup": "2026-01-02 03:04:05",
+    }
+    answer = _put(client, "pat@acme.org", status_if_new="subscribed", language="xx", **rest).json()
+
+    assert {interests["Retail"]: True, interests["Wholesale"]: False} == answer["interests"]
+    assert [True] == [entry["enabled"] for entry in answer["marketing_permissions"]]
+    assert ("2026-01-02T03:04:05+00:00", "") == (answer["timestamp_signup"], answer["language"])
+
+
+@pytest.mark.parametrize(
+    "rest", [{"interests": {"nope": True}}, {"marketing_permissions": [{"marketing_permission_id": "nope"}]}]
+)
+def test_unknown_groups_and_permissions_are_refused(client: httpx.Client, rest: dict[str, Any]) -> None:
+    """Ids that the audience lacks are 400."""
+    assert _put(client, "pat@acme.org", status_if_new="subscribed", **rest).status_code == 400
+
+
+def test_refused_domains_are_a_setting(fake: FakeMailchimp, client: httpx.Client) -> None:
+    """A test may let reserved domains through."""
+    fake.refused_domains = ()
+
+    assert _put(client, "pat@example.com", status_if_new="subscribed").status_code == 200
+
+
 # Merge fields
+
+
+@pytest.mark.parametrize(("phone", "expected"), [("(404) 555-0100", 200), ("404-555-0100", 200), ("+49 30 1234", 400)])
+def test_a_us_phone_is_checked(fake: FakeMailchimp, client: httpx.Client, phone: str, expected: int) -> None:
+    """A phone field in US format takes US numbers only; an international one takes any text."""
+    fake.add_merge_field("TEL", "phone", options={"phone_format": "US"})
+
+    assert expected == _put(client, "a@acme.org", status_if_new="subscribed", merge_fields={"TEL": phone}).status_code
+    assert _put(client, "b@acme.org", status_if_new="subscribed", merge_fields={"PHONE": phone}).status_code == 200
+
+
+def test_a_renamed_field_keeps_its_values(fake: FakeMailchimp, client: httpx.Client) -> None:
+    """PATCH of a tag moves the members' values to the new tag, DELETE drops them."""
+    fake.add_member("pat@acme.org", merge_fields={"FNAME": "Pat"})
+    path = f"{LIST}/merge-fields/{fake.merge_fields['FNAME'].merge_id}"
+
+    client.patch(path, json={"name": "First", "tag": "FIRST"})
+    assert fake.members["pat@acme.org"].merge_fields == {"FIRST": "Pat"}
+
+    client.delete(path)
+    assert (fake.members["pat@acme.org"].merge_fields, "FIRST" in fake.merge_fields) == ({}, False)
+
+
+def test_a_choice_field_needs_choices(client: httpx.Client) -> None:
+    """A dropdown without choices is refused."""
+    reply = client.post(f"{LIST}/merge-fields", json={"tag": "CLASS", "name": "Class", "type": "dropdown"})
+
+    assert reply.json()["errors"][0]["field"] == "options.choices"
 
 
 def test_unknown_tags_vanish(fake: FakeMailchimp, client: httpx.Client) -> None:
@@ -616,6 +720,12 @@ def test_poison(fake: FakeMailchimp, client: httpx.Client, kind: str, expected: 
     assert "bad@acme.org" in fake.members
 
 
+def test_unknown_poisons_are_refused(fake: FakeMailchimp) -> None:
+    """A misspelt kind of poison does not pass unnoticed."""
+    with pytest.raises(ValueError, match="kind must be one of"):
+        fake.poison("pat@acme.org", "typo")
+
+
 # Reading members
 
 
@@ -806,6 +916,56 @@ def test_products_can_be_put_where_the_contract_has_it() -> None:
     assert (missing, title) == (404, "Bolt M8")
 
 
+def test_a_transactional_customer_may_opt_in(fake: FakeMailchimp, shop: httpx.Client) -> None:
+    """A later opt-in of a customer subscribes its transactional member."""
+    shop.patch(f"{STORES}/acme/customers/c1", json={"opt_in_status": True})
+
+    assert fake.members["pat@acme.org"].status == "subscribed"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", STORES, {"id": "b", "list_id": "other", "name": "B", "currency_code": "USD"}),
+        ("POST", STORES, {"id": "b", "list_id": "a1b2c3d4e5", "name": "B", "currency_code": "dollar"}),
+        ("PATCH", f"{STORES}/acme", {"list_id": "a1b2c3d4e5"}),
+        ("PUT", f"{STORES}/acme/customers/c2", {"id": "c3", "email_address": "a@acme.org", "opt_in_status": False}),
+        (
+            "PUT",
+            f"{STORES}/acme/customers/{'c' * 51}",
+            {"id": "c" * 51, "email_address": "a@acme.org", "opt_in_status": False},
+        ),
+        ("PATCH", f"{STORES}/acme/customers/c1", {"email_address": "new@acme.org"}),
+        ("POST", f"{STORES}/acme/orders", _order("SO-2", customer={"id": "c9", "email_address": "a@acme.org"})),
+        ("POST", f"{STORES}/acme/orders", _order("SO-2", processed_at_foreign="yesterday")),
+        ("PATCH", f"{STORES}/acme/orders/SO-1", {"customer": {"id": "c2"}}),
+        ("PATCH", f"{STORES}/acme/orders/SO-1", {"lines": [{"id": "2", "quantity": 1}]}),
+        ("PATCH", f"{STORES}/acme/orders/SO-1", {"lines": [{"quantity": 1}]}),
+        ("POST", f"{STORES}/acme/orders/SO-1/lines", _order()["lines"][0]),
+        ("DELETE", f"{STORES}/acme/products/BOLT/variants/BOLT", None),
+    ],
+)
+def test_commerce_writes_are_checked(
+    fake: FakeMailchimp, shop: httpx.Client, method: str, path: str, body: dict[str, Any] | None
+) -> None:
+    """What breaks a rule of the store is 400 and changes nothing."""
+    shop.post(f"{STORES}/acme/orders", json=_order())
+    before = fake.snapshot()
+
+    reply = shop.request(method, path, json=body)
+
+    assert (reply.status_code, fake.snapshot()) == (400, before)
+
+
+def test_two_stores_must_be_named(fake: FakeMailchimp, shop: httpx.Client) -> None:
+    """The short ways to the only store refuse to guess between two."""
+    body = {"id": "b", "list_id": fake.list_id, "name": "B", "currency_code": "EUR"}
+    shop.post(STORES, json=body)
+
+    with pytest.raises(LookupError, match="several stores"):
+        _ = fake.orders
+
+
 # Batches
 
 
@@ -885,6 +1045,30 @@ def test_a_batched_get_walks_all_pages(fake: FakeMailchimp, client: httpx.Client
     (result,) = _results(_finish(client, [{"method": "GET", "path": MEMBERS, "operation_id": "all"}]))
 
     assert len(json.loads(result["response"])["members"]) == 12
+
+
+def test_too_many_pending_batches_are_throttled(client: httpx.Client) -> None:
+    """The 501st pending batch is 429."""
+    body = {"operations": [{"method": "GET", "path": "/ping"}]}
+    statuses = [client.post("/batches", json=body).status_code for _ in range(501)]
+
+    assert (statuses[499], statuses[500]) == (200, 429)
+
+
+def test_batches_run_one_at_a_time(client: httpx.Client) -> None:
+    """A batch waits for the one before it."""
+    body = {"operations": [{"method": "GET", "path": "/ping"}]}
+    client.post("/batches", json=body)
+    second = client.post("/batches", json=body).json()["id"]
+
+    assert client.get(f"/batches/{second}").json()["status"] == "pending"
+
+
+def test_a_forged_signature_opens_nothing(client: httpx.Client) -> None:
+    """Results are told only to who knows the signed address."""
+    url = _finish(client, [{"method": "GET", "path": "/ping"}])["response_body_url"]
+
+    assert httpx.get(f"{url}0", trust_env=False).status_code == 403
 
 
 # For other tests
