@@ -15,12 +15,14 @@ import httpx
 import pytest
 
 from mlconnector_sdk.testing.fakes._mailchimp import FakeMailchimp
+from mlconnector_sdk.testing.fakes._mailchimp_batches import Batch
 from mlconnector_sdk.testing.fakes._server import Request
 
 KEY = "0123456789abcdef0123456789abcdef-us6"
 LIST = "/lists/a1b2c3d4e5"
 MEMBERS = f"{LIST}/members"
 STORES = "/ecommerce/stores"
+GOOD = {"email_address": "a@acme.org", "status_if_new": "subscribed"}
 ADDRESS = {"addr1": "1 Main St", "city": "Atlanta", "state": "GA", "zip": "30308"}
 
 
@@ -104,6 +106,7 @@ def test_keys_and_tokens_open(fake: FakeMailchimp, header: str) -> None:
         (None, (401, "API Key Missing")),
         (("any", "f" * 32 + "-us6"), (401, "API Key Invalid")),
         (("any", "f" * 32 + "-us7"), (403, "Forbidden")),
+        (("any", ""), (401, "API Key Missing")),
     ],
 )
 def test_bad_credentials_are_refused(fake: FakeMailchimp, auth: Any, expected: tuple[int, str]) -> None:
@@ -165,10 +168,18 @@ def test_broken_json_is_told(client: httpx.Client) -> None:
         ({"email_address": "a@acme.org", "status_if_new": "subscribed", "vip": "yes"}, "vip"),
         ({"email_address": "a@acme.org", "status_if_new": "member"}, "status_if_new"),
         ({"status_if_new": "subscribed"}, ""),
+        (["a@acme.org"], ""),
+        ({**GOOD, "merge_fields": "FNAME"}, "merge_fields"),
+        ({**GOOD, "merge_fields": True}, "merge_fields"),
+        ({**GOOD, "tags": "ERP"}, "tags"),
+        ({**GOOD, "language": None, "vip": None, "email_address": None}, "email_address"),
+        ({**GOOD, "timestamp_opt": 5}, "timestamp_opt"),
+        ({**GOOD, "timestamp_opt": "2026-13-01 00:00:00"}, "timestamp_opt"),
+        ({**GOOD, "location": {"latitude": "north"}}, "location.latitude"),
         ({"email_address": "a@acme.org", "status_if_new": "subscribed", "ip_opt": "here"}, "ip_opt"),
     ],
 )
-def test_bodies_are_checked(client: httpx.Client, body: dict[str, Any], field: str) -> None:
+def test_bodies_are_checked(client: httpx.Client, body: Any, field: str) -> None:
     """Unknown names, wrong types, unknown literals and missing fields are named in errors[]."""
     reply = client.put(f"{MEMBERS}/a@acme.org", json=body)
 
@@ -765,6 +776,94 @@ def test_pages(fake: FakeMailchimp, client: httpx.Client, clock: Clock) -> None:
     assert ["p1@acme.org", "p0@acme.org"] == [member["email_address"] for member in rest["members"]]
 
 
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"status": "subscribed"}, ["ann"]),
+        ({"email_type": "text"}, ["ann"]),
+        ({"vip_only": "true"}, ["ann"]),
+        ({"interest_ids": "RETAIL"}, ["ann"]),
+        ({"interest_ids": "RETAIL", "interest_match": "none"}, ["pat"]),
+        ({"interest_ids": "RETAIL", "interest_match": "all"}, ["ann"]),
+        ({"status": "unsubscribed", "unsubscribed_since": "2026-03-01T00:00:00Z"}, ["pat"]),
+        ({"before_last_changed": "2026-03-01T12:00:00Z"}, []),
+        ({"unique_email_id": "ANN"}, ["ann"]),
+    ],
+)
+def test_members_can_be_chosen(
+    fake: FakeMailchimp, client: httpx.Client, query: dict[str, str], expected: list[str]
+) -> None:
+    """Each filter of the member list leaves the members it names."""
+    retail = fake.add_interest_category("Trade", ["Retail"])["Retail"]
+    ann = fake.add_member("ann@acme.org")
+    ann.vip, ann.email_type, ann.interests = True, "text", {retail: True}
+    fake.add_member("pat@acme.org")
+    fake.unsubscribe("pat@acme.org")
+    names = {"RETAIL": retail, "ANN": ann.unique_email_id}
+
+    found = client.get(MEMBERS, params={key: names.get(value, value) for key, value in query.items()}).json()["members"]
+
+    assert expected == [member["email_address"].partition("@")[0] for member in found]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, 1),
+        ({"email": "pat@acme.org"}, 1),
+        ({"email": "ann@acme.org"}, 0),
+        ({"has_ecommerce_store": "true"}, 0),
+        ({"has_ecommerce_store": "false"}, 1),
+    ],
+)
+def test_lists_can_be_chosen(fake: FakeMailchimp, client: httpx.Client, query: dict[str, str], expected: int) -> None:
+    """The audience is listed unless the filter says otherwise."""
+    fake.add_member("pat@acme.org")
+
+    assert expected == client.get("/lists", params=query).json()["total_items"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{LIST}/merge-fields/99",
+        f"{LIST}/interest-categories/nope",
+        f"{LIST}/webhooks/nope",
+        f"{MEMBERS}/nobody@acme.org/tags",
+        "/batches/nope",
+        f"{STORES}/nope",
+    ],
+)
+def test_what_is_not_there_is_404(client: httpx.Client, path: str) -> None:
+    """Each kind of resource that does not exist is a 404 problem."""
+    assert _refusal(client.get(path)) == (404, "Resource Not Found")
+
+
+def test_a_webhook_url_is_taken_once(client: httpx.Client) -> None:
+    """The same URL twice on one audience is refused, also by way of PATCH; so is one that is no URL."""
+    hooks = f"{LIST}/webhooks"
+    first, second = {"url": "https://a.acme.org"}, {"url": "https://b.acme.org"}
+    client.post(hooks, json=first)
+    made = client.post(hooks, json=second).json()["id"]
+
+    replies = [
+        client.post(hooks, json=first),
+        client.patch(f"{hooks}/{made}", json=first),
+        client.post(hooks, json={"url": "here"}),
+    ]
+
+    assert [400, 400, 400] == [reply.status_code for reply in replies]
+    assert "can't set up multiple WebHooks" in replies[0].json()["detail"]
+
+
+def test_a_signing_secret_is_told_once(client: httpx.Client) -> None:
+    """Only the answer that creates a webhook holds its secret."""
+    hooks = f"{LIST}/webhooks"
+    made = client.post(hooks, json={"url": "https://a.acme.org"}).json()
+
+    assert ("signing_secret" in made, "signing_secret" in client.get(f"{hooks}/{made['id']}").json()) == (True, False)
+
+
 # Commerce
 
 
@@ -1047,12 +1146,13 @@ def test_a_batched_get_walks_all_pages(fake: FakeMailchimp, client: httpx.Client
     assert len(json.loads(result["response"])["members"]) == 12
 
 
-def test_too_many_pending_batches_are_throttled(client: httpx.Client) -> None:
+def test_too_many_pending_batches_are_throttled(fake: FakeMailchimp, client: httpx.Client, clock: Clock) -> None:
     """The 501st pending batch is 429."""
     body = {"operations": [{"method": "GET", "path": "/ping"}]}
-    statuses = [client.post("/batches", json=body).status_code for _ in range(501)]
+    for n in range(499):
+        fake.batches[str(n)] = Batch(id=str(n), operations=[], submitted_at=clock.time)
 
-    assert (statuses[499], statuses[500]) == (200, 429)
+    assert [200, 429] == [client.post("/batches", json=body).status_code for _ in range(2)]
 
 
 def test_batches_run_one_at_a_time(client: httpx.Client) -> None:
