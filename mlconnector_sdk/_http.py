@@ -196,7 +196,7 @@ class HttpClient:
             TransientError: still failing after the retry policy's limits.
             RecordError, FatalError: as the system's judge says.
         """
-        operation = operation or f"{method} {path.split('?')[0]}"
+        operation = operation or f"{method} {path.partition('?')[0]}"
         url = path if path.startswith(("http://", "https://")) else self.base_url + path
         request = self._client.build_request(method, url, params=params, content=content, headers=headers)
 
@@ -295,7 +295,7 @@ def guarded(system: str, operation: str) -> Iterator[None]:
 
 @contextmanager
 def _translated(system: str, operation: str) -> Iterator[None]:
-    """httpx's errors as ours. Their texts are left out: they may hold URLs with secrets."""
+    """Errors of httpx as ours. Their texts are left out: they may hold URLs with secrets."""
     try:
         yield
     except httpx.ConnectTimeout:

@@ -57,6 +57,7 @@ class Window:
 
     @property
     def is_full(self) -> bool:
+        """Everything is read, not only changes."""
         return self.lower is None
 
 
@@ -128,11 +129,9 @@ class MarkTracker:
 
     def see(self, values: Iterable[CursorValue | None]) -> None:
         """Take note of the cursor values of one page, in the order they came; `None` moves nothing."""
-        for value in values:
+        for value in map(_aware_utc, values):
             if value is None:
                 continue
-            value = _aware_utc(value)
-            assert value is not None
             if self.window.upper is not None and _beyond(value, self.window.upper):
                 self.future += _far_beyond(value, self.window.upper)
                 continue

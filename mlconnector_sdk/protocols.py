@@ -19,8 +19,8 @@ from .models import (
     Audience,
     AudienceMember,
     AuditEntry,
-    CheckResult,
     Checkpoint,
+    CheckResult,
     DeadLetter,
     Lease,
     Link,
@@ -35,7 +35,6 @@ from .models import (
     Suppression,
     WriteResult,
 )
-
 from .retry import RetryPolicy
 
 __all__ = ["Clock", "Progress", "Sink", "Source", "StateStore", "SystemClock", "Vault", "WaitListener"]
@@ -67,7 +66,7 @@ class Source(Protocol):
         """Try connection, credentials, version and rights; never raises, reads at most a row per stream."""
 
     def present(self, stream: StreamName) -> CursorValue | None:
-        """The ERP's own present for this stream's cursor, minus what may still be uncommitted; `None` if it has none."""
+        """The ERP's own present for this stream's cursor, less what may be uncommitted yet; `None` if none."""
 
     def read(self, stream: StreamName, window: Window = Window()) -> Iterator[Page]:
         """Every record changed within `window`, in pages, each record at least once.
@@ -216,9 +215,11 @@ class SystemClock:
     """The machine's clock."""
 
     def now(self) -> datetime:
+        """Aware UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
+        """Seconds that never go back."""
         return time.monotonic()
 
 

@@ -16,7 +16,7 @@ from ._normalize import clean_phone, country_code, member_address, merge_value, 
 __all__ = ["FieldSource", "MemberMapper", "MemberMapping", "MemberPayload", "TagSource"]
 
 FieldSource: TypeAlias = str | Callable[[Any], Any]
-"""A record's attribute (`"first_name"`), a path into the raw row (`"raw.MainContact.Fax"`), or a function of the record."""
+"""A record's attribute (`"first_name"`), a path into its raw row (`"raw.MainContact.Fax"`), or a function of it."""
 
 TagSource: TypeAlias = str | Callable[[Any], str | Iterable[str] | None]
 """A fixed tag, a template over the record (`"region:{raw[SalesTerritory]}"`), or a function of the record."""

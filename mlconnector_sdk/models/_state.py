@@ -1,4 +1,4 @@
-"""What a state store keeps: links, dead letters, audit, suppressions, marks, leases, and the checkpoint that moves them."""
+"""What a state store keeps (links, dead letters, audit, suppressions, leases) and the checkpoint that changes it."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ _END = object()
 
 
 def read_ahead(pages: Iterator[Page], *, depth: int = 2) -> Generator[Page]:
-    """The same pages in the same order, fetched up to `depth` ahead; errors surface where their page would have come."""
+    """The same pages in the same order, fetched up to `depth` ahead; an error surfaces in its page's place."""
     waiting: queue.Queue[object] = queue.Queue(maxsize=depth)
     abandoned = threading.Event()
 
@@ -22,9 +22,9 @@ def read_ahead(pages: Iterator[Page], *, depth: int = 2) -> Generator[Page]:
         while not abandoned.is_set():
             try:
                 waiting.put(item, timeout=0.1)
-                return True
             except queue.Full:
                 continue
+            return True
         return False
 
     def fetch() -> None:

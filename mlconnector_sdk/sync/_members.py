@@ -336,7 +336,8 @@ class MemberDecider:
                 dead.takeover = (heir.stream, heir.key)
 
     def _settle_skip(self, decision: Decision, result: WriteResult, now: datetime) -> None:
-        assert isinstance(decision.write, MemberWrite) and decision.link is not None
+        assert isinstance(decision.write, MemberWrite)
+        assert decision.link is not None
         if result.reason in _REMEMBERED_SKIPS:
             decision.suppression = Suppression(
                 address=decision.write.address, reason=result.reason, origin="mailchimp", at=now

@@ -123,19 +123,17 @@ class OrderDecider:
         return payload
 
     def _reason_to_skip(self, order: Order, address: str, nobody: set[str]) -> str:
-        if order.kind == "credit" and self._policy.credit_memos == "skip":
-            return "credit_memo"
-        if not order.final:
-            return "not_posted"
-        if not self._mapper.includes(order):
-            return "excluded"
-        if not address:
-            return "no_email"
-        if address in nobody:
-            return "forgotten"
-        if order.kind == "credit" and not self._stored(order.corrects):
-            return "corrected_order_unknown"
-        return ""
+        """The first reason that applies; `""` to go on."""
+        credit = order.kind == "credit"
+        reasons = {
+            "credit_memo": credit and self._policy.credit_memos == "skip",
+            "not_posted": not order.final,
+            "no_email": not address,
+            "forgotten": address in nobody,
+            "corrected_order_unknown": credit and self._stored(order.corrects) is None,
+        }
+        first = next((reason for reason, applies in reasons.items() if applies), "")
+        return first or ("" if self._mapper.includes(order) else "excluded")
 
     def _stored(self, key: str) -> Link | None:
         link = self._before.get(key)

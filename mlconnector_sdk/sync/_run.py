@@ -178,14 +178,14 @@ class Run:
 
     def _load_window(self, spec: StreamSpec, window: Window, tracker: MarkTracker, report: StreamReport) -> None:
         decider = self._decider(spec.name)
-        with self._loading(decider, report) as loader:
-            with closing(read_ahead(self._parts.source.read(spec.name, window))) as pages:
-                for batch in in_batches(pages, BATCH_SIZE):
-                    tracker.see(record.modified_at for record in batch)
-                    loader.load(decider, batch, report, mark=_mark_so_far(spec, tracker))
-                    if self._stop.is_set():
-                        self._report.stopped = True
-                        break
+        ahead = read_ahead(self._parts.source.read(spec.name, window))
+        with self._loading(decider, report) as loader, closing(ahead) as pages:
+            for batch in in_batches(pages, BATCH_SIZE):
+                tracker.see(record.modified_at for record in batch)
+                loader.load(decider, batch, report, mark=_mark_so_far(spec, tracker))
+                if self._stop.is_set():
+                    self._report.stopped = True
+                    break
 
     def _reload(self, stream: StreamName, letters: Sequence[DeadLetter]) -> None:
         decider, report = self._decider(stream, force=True), self._report.stream(stream)
