@@ -97,10 +97,8 @@ class Store(dict[Any, Row]):
         super().clear()
 
 
-def as_instant(value: Any) -> datetime | None:
+def as_instant(value: date | str) -> datetime:
     """A stamp or business date as an aware instant; a date is its midnight, as the wire shows it."""
-    if value is None or value == "":
-        return None
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
     if not isinstance(value, datetime):
@@ -237,7 +235,9 @@ class Records:
         """Declare the screen fields found under `custom`, so that `$custom`, `cf.` and `$adHocSchema` know them."""
         for view, fields in (row.get("custom") or {}).items():
             for name, value in fields.items():
-                self.custom_fields.setdefault(entity, {})[f"{view}.{name}"] = custom_kind(value)
+                known = self.custom_fields.setdefault(entity, {})
+                # An empty value says nothing about the kind.
+                known[f"{view}.{name}"] = known.get(f"{view}.{name}", "S") if value is None else custom_kind(value)
 
 
 def custom_kind(value: Any) -> str:
@@ -248,7 +248,7 @@ def custom_kind(value: Any) -> str:
         return "I"
     if isinstance(value, date):
         return "T"
-    return "S" if value is None or isinstance(value, str) else "D"
+    return "S" if isinstance(value, str) else "D"
 
 
 def key_of(names: Iterable[str], row: Mapping[str, Any]) -> Any:

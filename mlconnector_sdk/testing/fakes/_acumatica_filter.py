@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
@@ -32,14 +32,14 @@ class Operand:
     value: Any = None
 
 
-class Resolver:
+class Resolver(Protocol):
     """What names in a filter stand for; raises `Refusal` for names the entity does not have."""
 
     def field(self, path: str) -> Operand:
-        raise KeyError(path)
+        """The contract field at the end of `A/B/Field`."""
 
     def screen_field(self, kind: str, path: str) -> Operand:
-        raise KeyError(path)
+        """The screen field `View.Field`, asked for as that kind."""
 
 
 _EDM = {

@@ -38,17 +38,16 @@ _CUSTOM_TYPES = {
 def stamp_text(value: Any) -> str:
     """A date-time as the wire has it: milliseconds without trailing zeros, offset `+00:00`."""
     instant = as_instant(value)
-    assert instant is not None
     text = instant.isoformat()
     fraction = f"{instant.microsecond // 1000:03d}".rstrip("0")
     return text[:19] + (f".{fraction}" if fraction else "") + "+00:00"
 
 
 def _number_text(value: Any) -> str:
-    if type(value) is Decimal:
-        text = format(value, "f")
-        return text if "." in text else f"{text}.0"
-    return repr(float(value)) if not isinstance(value, Decimal) else str(value)
+    if not isinstance(value, Decimal):
+        return repr(float(value))
+    text = format(value, "f")
+    return text if "." in text else f"{text}.0"
 
 
 _WRITERS: dict[str, Callable[[Any], str]] = {

@@ -144,7 +144,7 @@ def _unwrapped(kind: str, wrapped: Any) -> Any:
     return Decimal(str(value)) if kind == "D" else value
 
 
-def _instant(text: str) -> datetime | None:
+def _instant(text: str) -> datetime:
     try:
         return as_instant(text)
     except ValueError:
