@@ -16,19 +16,61 @@ from typing import TYPE_CHECKING
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from .mailchimp import MailchimpSink
+    from .mapping import (
+        GLAccountFormat,
+        Mapping,
+        MemberMapping,
+        OrderMapping,
+        clean_email,
+        clean_phone,
+        member_address,
+        split_emails,
+    )
     from .models import Store
     from .policy import SyncPolicy
+    from .retry import RetryPolicy
+    from .state import MemoryStateStore, SQLiteStateStore, SQLStateStore
+    from .sync import SyncEngine
 
 __all__ = [
+    "GLAccountFormat",
+    "MailchimpSink",
+    "Mapping",
+    "MemberMapping",
+    "MemoryStateStore",
+    "OrderMapping",
+    "RetryPolicy",
+    "SQLStateStore",
+    "SQLiteStateStore",
     "Store",
+    "SyncEngine",
     "SyncPolicy",
     "__version__",
+    "clean_email",
+    "clean_phone",
+    "member_address",
+    "split_emails",
 ]
 
 # Public name -> the module it lives in. The imports above tell type checkers the same, and a test compares the three.
 _HOMES = {
+    "GLAccountFormat": "mapping",
+    "MailchimpSink": "mailchimp",
+    "Mapping": "mapping",
+    "MemberMapping": "mapping",
+    "MemoryStateStore": "state",
+    "OrderMapping": "mapping",
+    "RetryPolicy": "retry",
+    "SQLStateStore": "state",
+    "SQLiteStateStore": "state",
     "Store": "models",
+    "SyncEngine": "sync",
     "SyncPolicy": "policy",
+    "clean_email": "mapping",
+    "clean_phone": "mapping",
+    "member_address": "mapping",
+    "split_emails": "mapping",
 }
 
 # Hidden from type checkers, which would otherwise take any misspelt name for granted.

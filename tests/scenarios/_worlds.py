@@ -1,0 +1,121 @@
+"""Both ends of a pipeline on loopback, told in words that every ERP shares, so that one story serves all sources."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from mlconnector_sdk import MailchimpSink, Store, SyncEngine
+from mlconnector_sdk.auth import CookieLogin
+from mlconnector_sdk.protocols import Source, StateStore
+from mlconnector_sdk.retry import RetryPolicy
+from mlconnector_sdk.sources.acumatica import Acumatica
+from mlconnector_sdk.state import MemoryStateStore
+from mlconnector_sdk.testing import FakeAcumatica, FakeClock, FakeMailchimp
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+Line = tuple[str | None, str, Any, Any]
+
+
+class AcumaticaEnd:
+    """The ERP end, spoken to as an ERP user would; keys are those the source reports."""
+
+    def __init__(self, clock: FakeClock, **options: Any) -> None:
+        self.fake = FakeAcumatica(clock=clock, **options)
+
+    def source(self, **settings: Any) -> Source:
+        login = CookieLogin(username="sync", password="correct horse", tenant="Acme")
+        settings = {"retry": RetryPolicy.immediate(), "version": self.fake.version, "page_size": 50, **settings}
+        return Acumatica(self.fake.base_url, auth=login, **settings)
+
+    def add_customer(self, email: str | None, *, name: str = "Harbor Pumps", key: str | None = None, **more: Any) -> str:
+        return self.fake.add_customer(key, name=name, email=email, **more)
+
+    def set_email(self, key: str, email: str | None) -> None:
+        # Saving the form stamps the customer as well when another of its fields changes with the address.
+        self.fake.edit("Customer", key, **{"MainContact.Email": email, "CustomerName": f"{key} moved"})
+
+    def rename(self, key: str, name: str) -> None:
+        self.fake.edit("Customer", key, CustomerName=name)
+
+    def deactivate(self, key: str) -> None:
+        self.fake.edit("Customer", key, Status="Inactive")
+
+    def activate(self, key: str) -> None:
+        self.fake.edit("Customer", key, Status="Active")
+
+    def remove(self, key: str) -> None:
+        self.fake.delete("Customer", key)
+
+    def add_contact(self, email: str | None, *, account: str | None = None, **more: Any) -> str:
+        return str(self.fake.add_contact(email=email, account=account, **more))
+
+    def opt_out(self, contact: str) -> None:
+        self.fake.edit("Contact", int(contact), NoMassMail=True)
+
+    def add_supplier(self, email: str | None, **more: Any) -> str:
+        return self.fake.add_vendor(email=email, **more)
+
+    def add_order(self, customer: str, lines: Sequence[Line] = (("PUMP-1", "Pump", 2, 50),), **more: Any) -> str:
+        return "/".join(self.fake.add_invoice(customer, lines, **more))
+
+    def change_order(self, key: str, **fields: Any) -> None:
+        self.fake.edit("SalesInvoice", tuple(key.split("/")), **fields)
+
+    def drop_line(self, key: str) -> None:
+        order = self.fake.sales_invoices[tuple(key.split("/"))]
+        self.fake.edit("SalesInvoice", tuple(key.split("/")), Details=order["Details"][:-1])
+
+
+class World:
+    """One pipeline: an ERP, a Mailchimp account, a clock that both share, and the state between them."""
+
+    def __init__(self, *, state: StateStore | None = None, mailchimp: dict[str, Any] | None = None, **erp: Any) -> None:
+        self.clock = FakeClock(START)
+        self.erp = AcumaticaEnd(self.clock, **erp)
+        self.mailchimp = FakeMailchimp(clock=self.clock, **(mailchimp or {}))
+        self.state = state or MemoryStateStore()
+        self.events: list[Any] = []
+
+    def __enter__(self) -> World:
+        self.erp.fake.start()
+        self.mailchimp.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.erp.fake.stop()
+        self.mailchimp.stop()
+
+    def sink(self, **settings: Any) -> MailchimpSink:
+        settings = {
+            "list_id": self.mailchimp.list_id,
+            "store": Store(id="acme", name="Acme", currency_code="USD"),
+            "retry": RetryPolicy.immediate(),
+            "base_url": self.mailchimp.base_url,
+            **settings,
+        }
+        return MailchimpSink(self.mailchimp.api_key, **settings)
+
+    def engine(self, *, source: Any = None, sink: Any = None, **settings: Any) -> SyncEngine:
+        settings = {"state": self.state, "name": "acme", "clock": self.clock, "on_event": self.events.append, **settings}
+        return SyncEngine(source or self.erp.source(), sink or self.sink(), **settings)
+
+    def run(self, *, streams: Any = None, full: bool = False, later: float = 60, **settings: Any) -> Any:
+        """Let an hour pass, then run once, as a scheduler would."""
+        self.clock.advance(minutes=later)
+        engine = self.engine(**settings)
+        try:
+            return engine.run(streams, full=full)
+        finally:
+            for part in (engine._parts.source, engine._parts.sink):
+                part.close()
+
+    def status(self, email: str) -> str | None:
+        member = self.mailchimp.members.get(email)
+        return member.status if member is not None else None
+
+    @property
+    def writes(self) -> list[str]:
+        """Every write call Mailchimp got, as method and path."""
+        return [f"{entry.method} {entry.path}" for entry in self.mailchimp.writes]
