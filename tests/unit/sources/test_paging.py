@@ -12,10 +12,12 @@ from mlconnector_sdk.sources._paging import offset_pages
 
 
 def keyed(row: tuple[int, str]) -> int:
+    """A row's key."""
     return row[0]
 
 
 def stamped(row: tuple[int, str]) -> str:
+    """A row's change stamp."""
     return row[1]
 
 
@@ -33,6 +35,7 @@ class Script:
 
 
 def rows(*keys: int) -> list[tuple[int, str]]:
+    """Rows with these keys, unchanged."""
     return [(key, "a") for key in keys]
 
 
@@ -75,8 +78,7 @@ def test_server_without_order_is_found_out() -> None:
     numbers = iter(range(10_000_000))
 
     with pytest.raises(ContractError, match="order"):
-        for _ in offset_pages(lambda offset, count: [(next(numbers), "a") for _ in range(count)], page_size=4, key=keyed):
-            pass
+        list(offset_pages(lambda offset, count: [(next(numbers), "a") for n in range(count)], page_size=4, key=keyed))
 
 
 def test_reader_remembers_a_few_pages_only() -> None:

@@ -1,0 +1,5 @@
+"""Acumatica Cloud ERP through its contract-based REST API."""
+
+from ._source import Acumatica
+
+__all__ = ["Acumatica"]

@@ -1,0 +1,288 @@
+"""Acumatica as a source of customers, contacts, suppliers and orders."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from ...cursors import Window
+from ...errors import ConfigurationError, MappingError, PermissionDeniedError
+from ...models import STREAMS, CheckResult, Page, Record, StreamName, StreamSpec, UnreadableRow
+from ...protocols import WaitListener
+from ...retry import RetryPolicy
+from ._api import moment_literal
+from ._checks import check_instance
+from ._fields import ENTITIES, Entity, OrdersEntity, Shape, entity_of, field_release, shape_of
+from ._listing import Listing
+from ._records import Reader, Row, instant, value_at
+from ._session import SYSTEM, AcumaticaAuth, Session
+from ._settings import DEFAULT_STATUSES, OptOutField, opt_outs, own_fields
+
+__all__ = ["Acumatica"]
+
+log = logging.getLogger("mlconnector_sdk.sources.acumatica")
+
+_REMEMBERED_ACCOUNTS = 50_000
+
+
+class Acumatica:
+    """Reads an Acumatica ERP instance through its contract-based REST API (Default endpoint, 20.200.001 and later).
+
+    Streams: `customers` (Customer), `contacts` (Contact: persons), `suppliers` (Vendor) and `orders` (posted invoices,
+    or sales orders). Rows come unordered in time, so a mark moves only when a window was read to its end.
+
+    Not every edit touches the account it concerns. Saving a *person* leaves the customer's change stamp alone: an
+    incremental read therefore also asks which persons changed, and reads their accounts again. Saving the *company's*
+    own e-mail, phone or address may leave no trace that can be asked for: that is what `full_scan_every` answers, with
+    a scan of all accounts that writes only what differs.
+
+    Args:
+        base_url: the instance's address with its site folder: `https://erp.example.com/Acme`.
+        auth: `OAuth2Password`, `OAuth2AuthorizationCode` or `CookieLogin`; `OAuth2Token` for a token made elsewhere.
+        endpoint, version: of the API; without a version the newest one known here that the instance offers.
+        orders: which documents feed `orders`: `"SalesInvoice"`, `"Invoice"` (every receivables document; says
+            neither freight nor discount) or `"SalesOrder"`. Default: sales invoices where the version says when they
+            were changed (23.200.001 and later), else `"Invoice"`.
+        optout_field: the site's own do-not-mail field, besides DoNotEmail, NoMassMail and NoMarketing of the person:
+            a contract field (`"PrimaryContact/DoNotMail"`), a screen field (`"CurrentCustomer.UsrNoMail"`), or a
+            function over the raw row; or such a value for each stream. Anything but a clear no counts as an opt-out.
+        custom_fields: further fields for each stream, named the same way; find them in `record.raw`.
+        customer_email: whose address a customer has first: the company's (`"main"`) or its primary contact's.
+        statuses: label to `active`, `inactive` or `on_hold`, added to the usual ones; for sites in another language.
+        page_size: rows of a request.
+        overlap: how far a window steps back behind the mark.
+        commit_lag: a change is stamped before it can be seen; marks stay that far behind the server's clock.
+        full_scan_every: how often all customers and suppliers are read; `None` for never.
+        retry: the retry loop's limits.
+        timeout: seconds to wait for an answer. The licence slows calls down rather than refusing them, so be patient.
+        seat_wait: seconds to wait when all licensed API sessions are taken.
+
+    Raises:
+        ConfigurationError: an argument is wrong. Nothing is sent before the first read or `check`.
+
+    Example:
+        >>> from mlconnector_sdk.auth import OAuth2Password
+        >>> auth = OAuth2Password(client_id="app@Acme", client_secret="secret", username="sync", password="secret")
+        >>> source = Acumatica("https://erp.example.com/Acme", version="24.200.001", auth=auth)
+        >>> source.streams["orders"].entity
+        'SalesInvoice'
+        >>> source.close()
+    """
+
+    system = SYSTEM
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        auth: AcumaticaAuth,
+        version: str | None = None,
+        endpoint: str = "Default",
+        orders: OrdersEntity | None = None,
+        optout_field: OptOutField | Mapping[StreamName, OptOutField] | None = None,
+        custom_fields: Mapping[StreamName, Sequence[str]] | None = None,
+        customer_email: Literal["main", "primary"] = "main",
+        statuses: Mapping[str, Literal["active", "inactive", "on_hold"]] | None = None,
+        page_size: int = 250,
+        overlap: timedelta = timedelta(minutes=5),
+        commit_lag: timedelta = timedelta(minutes=2),
+        full_scan_every: timedelta | None = timedelta(days=1),
+        retry: RetryPolicy = RetryPolicy(),
+        timeout: float = 180.0,
+        seat_wait: float = 15.0,
+    ) -> None:
+        _require(
+            orders in {None, "SalesInvoice", "Invoice", "SalesOrder"}, "orders must name one of the three documents"
+        )
+        _require(customer_email in {"main", "primary"}, "customer_email must be 'main' or 'primary'")
+        _require(page_size >= 2, "page_size must be 2 at least")
+        self._orders: OrdersEntity | None = orders
+        self._page_size = page_size
+        self._commit_lag = commit_lag
+        tests, needed = opt_outs(optout_field)
+        further = own_fields(custom_fields or {})
+        self._own_fields = {name: (*needed.get(name, ()), *further.get(name, ())) for name in needed | further}
+        self._reader = Reader(
+            customer_email=customer_email, statuses={**DEFAULT_STATUSES, **(statuses or {})}, opt_outs=tests
+        )
+        release = None if version is None else field_release(endpoint, version)
+        self._streams: dict[StreamName, StreamSpec] = {
+            name: self._spec(name, entity_of(name, orders, release), overlap, full_scan_every) for name in STREAMS
+        }
+        self._session = Session(
+            base_url, auth=auth, endpoint=endpoint, version=version, retry=retry, timeout=timeout, seat_wait=seat_wait
+        )
+        self._listings: dict[StreamName, Listing] = {}
+
+    @staticmethod
+    def _spec(name: StreamName, entity: Entity, overlap: timedelta, full_scan_every: timedelta | None) -> StreamSpec:
+        return StreamSpec(
+            name=name,
+            entity=entity.name,
+            cursor_field=entity.cursor,
+            overlap=overlap,
+            full_scan_every=full_scan_every if name in {"customers", "suppliers"} else None,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Acumatica {self._session.address}>"
+
+    @property
+    def streams(self) -> Mapping[StreamName, StreamSpec]:
+        """What can be read, without asking the instance."""
+        return self._streams
+
+    @property
+    def request_count(self) -> int:
+        """HTTP requests sent so far."""
+        return self._session.request_count
+
+    def attach(self, *, retry: RetryPolicy | None = None, on_wait: WaitListener | None = None) -> None:
+        """An engine's wishes: its retry policy if it has one, and who is told of pauses."""
+        self._session.attach(retry=retry, on_wait=on_wait)
+
+    def check(self) -> Iterator[CheckResult]:
+        """Try address, version, sign-in, clock and each entity, a line each; never raises, tries nothing twice."""
+        return check_instance(self._session, self._streams, self._listing)
+
+    def present(self, stream: StreamName) -> datetime:
+        """The instance's clock, minus the time a change may take to become visible."""
+        return self._session.now() - self._commit_lag
+
+    def read(self, stream: StreamName, window: Window = Window()) -> Iterator[Page]:
+        """Every record changed since the window's lower bound, or every record without one.
+
+        The upper bound is not asked for: a row that changes while we page would leave the list.
+
+        Raises:
+            PermissionDeniedError: no right to the entity's form, or its feature is off.
+            AuthenticationError, ContractError, TransientError: see their descriptions.
+        """
+        listing = self._listing(stream)
+        filter_text = _changed_since(listing.shape, window)
+        accounts: dict[str, None] = {}
+        for rows in listing.pages(filter_text):
+            if filter_text:
+                _remember(accounts, (listing.key_of(row) for row in rows))
+            yield self._page(stream, listing, rows)
+        if filter_text and stream in {"customers", "suppliers"}:
+            yield from self._accounts_of_changed_people(stream, listing, window, accounts)
+
+    def fetch(self, stream: StreamName, keys: Sequence[str]) -> Iterator[Page]:
+        """The records with these keys as they are now; keys that are gone are absent."""
+        listing = self._listing(stream)
+        for rows in listing.with_keys(keys):
+            yield self._page(stream, listing, rows)
+
+    def parse(self, stream: StreamName, raw: Mapping[str, Any]) -> Record:
+        """A record from a row kept in `raw`.
+
+        Raises:
+            MappingError: the row cannot be read.
+        """
+        entity = self._streams[stream].entity
+        if stream == "orders":
+            # Kept rows may come from another setting of `orders`, or another version.
+            entity = "SalesOrder" if "OrderNbr" in raw else "Invoice" if "Customer" in raw else "SalesInvoice"
+        return self._reader.function_for(entity)(dict(raw))
+
+    def close(self) -> None:
+        """Sign out, so that the licensed seat is free at once, and close connections; harmless when repeated."""
+        self._session.close()
+
+    def _listing(self, stream: StreamName, *, retry: RetryPolicy | None = None) -> Listing:
+        if stream not in self._streams:
+            raise ConfigurationError(f"no stream {stream!r}: there are {', '.join(self._streams)}", system=SYSTEM)
+        if stream not in self._listings:
+            release = self._session.site(retry=retry).release
+            own = self._own_fields.get(stream, ())
+            shape = shape_of(entity_of(stream, self._orders, release), release, own)
+            self._listings[stream] = Listing(
+                session=self._session, shape=shape, page_size=self._page_size, own_fields=own
+            )
+        return self._listings[stream]
+
+    def _page(self, stream: StreamName, listing: Listing, rows: Sequence[Row]) -> Page:
+        records: list[Record] = []
+        unreadable: list[UnreadableRow] = []
+        read = self._reader.function_for(listing.shape.entity.name)
+        for row in rows:
+            try:
+                records.append(read(row))
+            except MappingError as error:
+                unreadable.append(_set_aside(listing, row, error))
+        return Page(stream=stream, records=tuple(records), unreadable=tuple(unreadable))
+
+    def _accounts_of_changed_people(
+        self, stream: StreamName, listing: Listing, window: Window, accounts: dict[str, None]
+    ) -> Iterator[Page]:
+        contact = ENTITIES["Contact"]
+        shape = Shape(
+            entity=contact,
+            paths=("ContactID", "BusinessAccount", contact.cursor),
+            cursor=contact.cursor,
+            stamp=(contact.cursor,),
+        )
+        people = Listing(session=self._session, shape=shape, page_size=self._page_size)
+        try:
+            for rows in people.pages(_changed_since(shape, window)):
+                owners = dict.fromkeys(str(row.get("BusinessAccount") or "").strip() for row in rows)
+                missing = [owner for owner in owners if owner and owner not in accounts]
+                _remember(accounts, missing)
+                for found in listing.with_keys(missing):
+                    yield self._page(stream, listing, found)
+        except PermissionDeniedError as error:
+            if "Contact" not in error.operation:
+                raise
+            log.warning(
+                "acumatica %s: changes of persons are not seen before the next full scan, for there is no right to "
+                "Contact (form %s)",
+                stream,
+                contact.screen,
+                extra={"mlc_system": SYSTEM, "mlc_stream": stream},
+            )
+
+
+def _require(condition: bool, message: str) -> None:  # noqa: FBT001
+    if not condition:
+        raise ConfigurationError(message, system=SYSTEM)
+
+
+def _changed_since(shape: Shape, window: Window) -> str:
+    """One field, inclusive: conditions on fields of several screen views were seen to match nothing."""
+    if window.lower is None:
+        return ""
+    if not isinstance(window.lower, datetime):
+        kind = type(window.lower).__name__
+        raise ConfigurationError(
+            f"the mark is a {kind}, and Acumatica's are times: this state belongs to another source", system=SYSTEM
+        )
+    return f"{shape.cursor} ge {moment_literal(window.lower)}"
+
+
+def _remember(accounts: dict[str, None], keys: Any) -> None:
+    """Bounded; a forgotten account is only read once more."""
+    accounts.update(dict.fromkeys(keys))
+    while len(accounts) > _REMEMBERED_ACCOUNTS:
+        del accounts[next(iter(accounts))]
+
+
+def _set_aside(listing: Listing, row: Row, error: MappingError) -> UnreadableRow:
+    try:
+        modified_at = instant(value_at(row, listing.shape.stamp), "")
+    except MappingError:
+        modified_at = None
+    return UnreadableRow(
+        key=listing.key_of(row), reason=error.reason, message=error.message, raw=row, modified_at=modified_at
+    )
