@@ -17,7 +17,12 @@ from ..errors import ConfigurationError, MissingDependencyError, StateError
 __all__ = ["create_private_file", "open_engine", "translated_errors"]
 
 _BUSY_SECONDS = 30.0
-_EXTRAS = {"psycopg": "postgres", "psycopg2": "postgres", "pymysql": "mysql", "MySQLdb": "mysql"}
+_CURES = {
+    "psycopg": 'pip install "mlconnector_sdk[postgres]"',
+    "psycopg2": 'pip install "mlconnector_sdk[postgres]" and write postgresql+psycopg://',
+    "pymysql": 'pip install "mlconnector_sdk[mysql]"',
+    "MySQLdb": 'pip install "mlconnector_sdk[mysql]" and write mysql+pymysql://',
+}
 
 
 def open_engine(url: str | URL) -> Engine:
@@ -46,9 +51,7 @@ def open_engine(url: str | URL) -> Engine:
 
 
 def _missing_driver(module: str) -> MissingDependencyError:
-    extra = _EXTRAS.get(module)
-    cure = f'pip install "mlconnector_sdk[{extra}]"' if extra else f"install {module}"
-    return MissingDependencyError(f"the database driver {module} is missing: {cure}")
+    return MissingDependencyError(f"the database driver {module} is missing: {_CURES.get(module, f'install {module}')}")
 
 
 def _sqlite_options(url: URL) -> dict[str, Any]:
@@ -113,4 +116,4 @@ def _explain(store: object, error: SQLAlchemyError) -> str:
     # Other kinds of error may quote values; these tell of the server, the disk or a lock.
     detail = f": {said.splitlines()[0]}" if isinstance(error, OperationalError) and said else ""
     kind = type(error.orig).__name__
-    return f"{store!r} failed ({kind}{detail}); nothing was committed, the same call may work once this is mended"
+    return f"{store!r} failed ({kind}{detail}): check the database, then run again"

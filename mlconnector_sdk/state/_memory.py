@@ -92,6 +92,7 @@ class MemoryStateStore:
 
     def renew(self, lease: Lease, *, now: datetime, duration: timedelta) -> Lease:
         """See `StateStore.renew`."""
+        require_lease_terms(lease.pipeline, lease.owner, now)
         with self._lock:
             state = self._held(lease)
             state.holder = renewed = attrs.evolve(lease, expires_at=now + duration)

@@ -196,26 +196,35 @@ def _version(connection: Connection, tables: Tables) -> int:
     return connection.execute(select(table.c.version)).scalar_one_or_none() or 0
 
 
+_LOCKS = {
+    "postgresql": "SELECT pg_advisory_xact_lock(hashtext(:name))",
+    # Here a change of tables ends the transaction, so the lock must be the session's, and be given back.
+    "mysql": "SELECT GET_LOCK(:name, 3600)",
+    "mariadb": "SELECT GET_LOCK(:name, 3600)",
+}
+_UNLOCKS = {"mysql": "SELECT RELEASE_LOCK(:name)", "mariadb": "SELECT RELEASE_LOCK(:name)"}
+
+
 @contextmanager
 def _alone(connection: Connection, tables: Tables) -> Iterator[None]:
     """One transaction that no other worker's migration overlaps."""
-    lock = tables.versions.name
-    dialect = connection.dialect.name
-    if dialect == "sqlite" and not _in_transaction(connection):
-        # The driver begins a transaction before a write to a row, but not before a change of tables.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    elif dialect == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:lock))"), {"lock": lock})
-    elif dialect in ("mysql", "mariadb"):
-        # Here a change of tables ends the transaction, so the lock must be the session's.
-        connection.execute(text("SELECT GET_LOCK(:lock, -1)"), {"lock": lock})
+    dialect, name = connection.dialect.name, tables.versions.name
+    if dialect == "sqlite":
+        _begin_alone(connection)
+    if dialect in _LOCKS:
+        connection.execute(text(_LOCKS[dialect]), {"name": name})
     try:
         yield
         connection.commit()
     finally:
-        if dialect in ("mysql", "mariadb"):
-            connection.execute(text("SELECT RELEASE_LOCK(:lock)"), {"lock": lock})
+        if dialect in _UNLOCKS:
+            connection.execute(text(_UNLOCKS[dialect]), {"name": name})
 
 
-def _in_transaction(connection: Connection) -> bool:
-    return bool(getattr(connection.connection.dbapi_connection, "in_transaction", False))
+def _begin_alone(connection: Connection) -> None:
+    """The driver begins a transaction before a write to a row, but not before a change of tables."""
+    connection.begin()
+    if getattr(connection.connection.dbapi_connection, "in_transaction", False):
+        # A caller's engine may begin by itself, but without keeping other writers out.
+        connection.exec_driver_sql("ROLLBACK")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -124,6 +124,7 @@ class SQLStateStore:
 
     def renew(self, lease: Lease, *, now: datetime, duration: timedelta) -> Lease:
         """See `StateStore.renew`."""
+        require_lease_terms(lease.pipeline, lease.owner, now)
         renewed = attrs.evolve(lease, expires_at=now + duration)
         with self._writing() as connection:
             self._hold(connection, lease, expires_at=microseconds(renewed.expires_at))

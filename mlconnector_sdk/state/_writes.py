@@ -27,7 +27,8 @@ class _Compiled:
         compiled = cast(SQLCompiler, statement.compile(dialect=dialect, column_keys=list(names)))
         self._sql = str(compiled)
         self._names = tuple(names)
-        self._order = [names.index(name) for name in compiled.positiontup or ()] if compiled.positional else None
+        self._positional = compiled.positional
+        assert not self._positional or list(names) == compiled.positiontup
         self._encode: dict[int, Callable[[Any], Any]] = {}
         for place, name in enumerate(names):
             processor = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
@@ -42,11 +43,7 @@ class _Compiled:
         if self._encode:
             encode = self._encode
             rows = [tuple(encode[i](v) if i in encode else v for i, v in enumerate(row)) for row in rows]
-        if self._order is None:
-            return [dict(zip(self._names, row, strict=True)) for row in rows]
-        if self._order == list(range(len(self._names))):
-            return rows
-        return [tuple(row[place] for place in self._order) for row in rows]
+        return rows if self._positional else [dict(zip(self._names, row, strict=True)) for row in rows]
 
 
 class Appender:

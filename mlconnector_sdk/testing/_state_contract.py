@@ -1,58 +1,26 @@
 """The promises of `protocols.StateStore` as tests, for every store there is and will be."""
 
+# ruff: noqa: SIM300  (here as in tests/: the expected value comes first)
+
 from __future__ import annotations
 
-import threading
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, timezone
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from ..cursors import HighWaterMark
-from ..errors import LeaseHeldError, LeaseLostError, StateError
-from ..models import AuditEntry, Checkpoint, DeadLetter, Lease, Link, Suppression
+from ..errors import LeaseHeldError, StateError
+from ..models import AuditEntry, DeadLetter, Lease, Link, Suppression
 from ..protocols import StateStore
+from ._lease_contract import HOUR, NOW, LeaseContract, commit, some_links, together
+from ._state_values import LINKS, MARKS, PAYLOADS, TIMES
 
 __all__ = ["StateStoreContract"]
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-HOUR = timedelta(hours=1)
-
-_TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=60)
-_TIMES = st.datetimes(timezones=st.just(UTC))
-_MARKS = st.one_of(
-    st.none(), _TIMES, st.dates(), st.integers(), st.decimals(allow_nan=False, allow_infinity=False), _TEXT
-)
-_PLAIN = st.recursive(
-    st.one_of(
-        *(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(), st.binary(max_size=20)),
-        *(st.decimals(allow_nan=False), st.datetimes(), _TIMES, st.dates(), st.times()),
-    ),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text() | st.just("$type"), inner, max_size=3),
-    max_leaves=8,
-)
-_LINKS = st.builds(
-    Link,
-    stream=st.sampled_from(["customers", "orders"]),
-    key=_TEXT,
-    target=_TEXT,
-    address=_TEXT,
-    fingerprint=_TEXT,
-    owner=st.booleans(),
-    state=st.sampled_from(["synced", "skipped", "dead"]),
-    reason=_TEXT,
-    parent=_TEXT,
-    taken_off=st.sampled_from(["", "unsubscribed", "archived"]),
-    details=st.lists(_TEXT, max_size=3).map(tuple),
-    synced_at=st.none() | _TIMES,
-)
 # One store serves all examples of a test, each committing what it then reads; and one test serves many store classes.
 _examples = settings(
     max_examples=40,
@@ -79,11 +47,7 @@ def _entry(key: str = "", stream: str = "customers", job_id: str = "job") -> Aud
     return AuditEntry(at=NOW, job_id=job_id, stream=stream, key=key, outcome="created")
 
 
-def _links(count: int, stream: str = "customers") -> tuple[Link, ...]:
-    return tuple(Link(stream=stream, key=f"C{i:05}", address=f"c{i}@example.com") for i in range(count))
-
-
-class StateStoreContract(ABC):
+class StateStoreContract(LeaseContract):
     """Subclass it in a test file, name the class `Test…`, and say how a store is made.
 
     Example::
@@ -97,24 +61,6 @@ class StateStoreContract(ABC):
     Attributes:
         durable: the state outlives `close`: a second store made with the same `tmp_path` sees it.
     """
-
-    durable: bool = False
-
-    @abstractmethod
-    def make_store(self, tmp_path: Path) -> StateStore:
-        """A store on the state that belongs to this test's own directory, empty at first."""
-
-    @pytest.fixture
-    def store(self, tmp_path: Path) -> Iterator[StateStore]:
-        """The store under test, closed afterwards."""
-        store = self.make_store(tmp_path)
-        yield store
-        store.close()
-
-    @pytest.fixture
-    def lease(self, store: StateStore) -> Lease:
-        """The right to commit to the pipeline `acme`."""
-        return store.acquire("acme", "worker", now=NOW, duration=HOUR)
 
     # What is committed is there, whole and exact.
 
@@ -145,7 +91,7 @@ class StateStoreContract(ABC):
             attempts=3,
             request_id="r-1",
         )
-        _commit(
+        commit(
             store, lease, mark=mark, links=(link,), dead_letters=(dead,), suppressions=(suppression,), audit=(entry,)
         )
 
@@ -156,22 +102,23 @@ class StateStoreContract(ABC):
         assert {"b@example.com": suppression} == store.suppressions("acme", ["b@example.com", "a@example.com"])
         assert [entry] == list(store.audit("acme"))
 
-    @given(value=_MARKS, full_scan_at=st.none() | _TIMES)
+    @given(value=MARKS, full_scan_at=st.none() | TIMES)
     @_examples
     def test_marks_round_trip(self, store: StateStore, value: Any, full_scan_at: datetime | None) -> None:
         """A mark of any type comes back equal and of the same type."""
         mark = HighWaterMark(stream="customers", value=value, full_scan_at=full_scan_at)
-        _commit(store, _lease(store), mark=mark)
+        commit(store, store.acquire("acme", "worker", now=NOW, duration=HOUR), mark=mark)
 
         found = store.mark("acme", "customers")
 
+        assert found is not None
         assert mark == found
         assert type(value) is type(found.value)
 
     def test_times_come_back_in_utc(self, store: StateStore, lease: Lease) -> None:
         """An aware time of any zone comes back as the same moment in UTC, to the microsecond."""
         there = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=timezone(-timedelta(hours=5)))
-        _commit(store, lease, links=(Link(stream="customers", key="C1", synced_at=there),))
+        commit(store, lease, links=(Link(stream="customers", key="C1", synced_at=there),))
 
         found = store.links("acme", "customers", ["C1"])["C1"].synced_at
 
@@ -179,33 +126,34 @@ class StateStoreContract(ABC):
         assert found is not None
         assert UTC is found.tzinfo
 
-    @given(link=_LINKS)
+    @given(link=LINKS)
     @_examples
     def test_links_round_trip(self, store: StateStore, link: Link) -> None:
         """A link comes back as it was, whatever characters its parts hold."""
-        _commit(store, _lease(store), links=(link,))
+        commit(store, store.acquire("acme", "worker", now=NOW, duration=HOUR), links=(link,))
 
         assert {link.key: link} == store.links("acme", link.stream, [link.key])
 
-    @given(payload=st.dictionaries(st.text() | st.just("$type"), _PLAIN, max_size=4))
+    @given(payload=PAYLOADS)
     @_examples
     def test_payloads_round_trip(self, store: StateStore, payload: dict[str, Any]) -> None:
         """A dead letter's payload keeps its types: money stays `Decimal`, dates stay dates."""
-        _commit(store, _lease(store), dead_letters=(_dead("C1", payload=payload),))
+        lease = store.acquire("acme", "worker", now=NOW, duration=HOUR)
+        commit(store, lease, dead_letters=(_dead("C1", payload=payload),))
 
         assert [payload] == [letter.payload for letter in store.dead_letters("acme")]
 
     def test_payload_is_a_copy(self, store: StateStore, lease: Lease) -> None:
         """What the caller does to a payload after the commit does not reach the store."""
         payload: dict[str, Any] = {"lines": [1, 2], "at": time(8)}
-        _commit(store, lease, dead_letters=(_dead("C1", payload=payload),))
+        commit(store, lease, dead_letters=(_dead("C1", payload=payload),))
         payload["lines"].append(3)
 
         assert [{"lines": [1, 2], "at": time(8)}] == [letter.payload for letter in store.dead_letters("acme")]
 
     def test_messages_with_odd_characters(self, store: StateStore, lease: Lease) -> None:
         """A message with characters that databases refuse does not hold up a checkpoint."""
-        _commit(store, lease, dead_letters=(_dead("C1", message="a\0b\ud800c"),))
+        commit(store, lease, dead_letters=(_dead("C1", message="a\0b\ud800c"),))
 
         (letter,) = store.dead_letters("acme")
 
@@ -225,9 +173,9 @@ class StateStoreContract(ABC):
     )
     def test_keys_are_exact(self, store: StateStore, lease: Lease, names: list[str]) -> None:
         """Keys and addresses that differ by case, accent, space or form are different ones."""
-        _commit(store, lease, links=tuple(Link(stream="customers", key=n, address=f"{n}@x", target=n) for n in names))
+        commit(store, lease, links=tuple(Link(stream="customers", key=n, address=f"{n}@x", target=n) for n in names))
         suppressions = tuple(Suppression(address=f"{n}@x", reason=n, origin="erp", at=NOW) for n in names)
-        _commit(store, lease, suppressions=suppressions)
+        commit(store, lease, suppressions=suppressions)
 
         by_key = {n: store.links("acme", "customers", [n]) for n in names}
         by_address = {n: store.links_to("acme", [f"{n}@x"]) for n in names}
@@ -245,7 +193,7 @@ class StateStoreContract(ABC):
         keys = ["\u00e9" * 254 + end for end in "ab"]
         addresses = ["\u00e9" * 319 + end for end in "ab"]
         links = tuple(Link(stream="customers", key=k, address=a) for k, a in zip(keys, addresses, strict=True))
-        _commit(store, lease, links=links)
+        commit(store, lease, links=links)
 
         assert links[1:] == tuple(store.links("acme", "customers", keys[1:]).values())
         assert {addresses[0]: links[:1]} == store.links_to("acme", addresses[:1])
@@ -256,9 +204,9 @@ class StateStoreContract(ABC):
         """A link committed again replaces the earlier one of its stream and key, and no other."""
         first = Link(stream="customers", key="C1", address="old@example.com", fingerprint="1", details=("x",))
         other = Link(stream="contacts", key="C1", address="old@example.com")
-        _commit(store, lease, links=(first, other))
+        commit(store, lease, links=(first, other))
         second = Link(stream="customers", key="C1", address="new@example.com", fingerprint="2")
-        _commit(store, lease, links=(second,))
+        commit(store, lease, links=(second,))
 
         assert {"C1": second} == store.links("acme", "customers", ["C1"])
         assert {"old@example.com": (other,), "new@example.com": (second,)} == store.links_to(
@@ -268,7 +216,7 @@ class StateStoreContract(ABC):
     def test_later_of_two_counts(self, store: StateStore, lease: Lease) -> None:
         """Of two links for one record in one checkpoint the later counts."""
         links = tuple(Link(stream="customers", key="C1", address=f"{n}@x", fingerprint=n) for n in "ab")
-        _commit(store, lease, links=links)
+        commit(store, lease, links=links)
 
         assert {"C1": links[1]} == store.links("acme", "customers", ["C1"])
         assert {"b@x": links[1:]} == store.links_to("acme", ["a@x", "b@x"])
@@ -277,32 +225,32 @@ class StateStoreContract(ABC):
         """A checkpoint moves the mark of its own stream only, and one without a mark moves none."""
         customers = HighWaterMark(stream="customers", value=date(2026, 3, 1))
         orders = HighWaterMark(stream="orders", value=7)
-        _commit(store, lease, mark=customers)
-        _commit(store, lease, mark=attrs.evolve(orders, value=5))
-        _commit(store, lease, mark=orders)
-        _commit(store, lease)
+        commit(store, lease, mark=customers)
+        commit(store, lease, mark=attrs.evolve(orders, value=5))
+        commit(store, lease, mark=orders)
+        commit(store, lease)
 
         assert (customers, orders) == (store.mark("acme", "customers"), store.mark("acme", "orders"))
 
     def test_dead_letters_are_replaced_and_settled(self, store: StateStore, lease: Lease) -> None:
         """A record has one dead letter, the latest, until it is settled."""
-        _commit(store, lease, dead_letters=(_dead("C1"), _dead("C2"), _dead("C1", "orders")))
+        commit(store, lease, dead_letters=(_dead("C1"), _dead("C2"), _dead("C1", "orders")))
         again = _dead("C1", attempts=2, last_at=NOW + HOUR)
-        _commit(store, lease, dead_letters=(again,), settled=(("customers", "C2"), ("customers", "unknown")))
+        commit(store, lease, dead_letters=(again,), settled=(("customers", "C2"), ("customers", "unknown")))
 
         assert [again, _dead("C1", "orders")] == list(store.dead_letters("acme"))
 
     def test_dead_letter_outlasts_settling(self, store: StateStore, lease: Lease) -> None:
         """A record both settled and set aside in one checkpoint stays set aside: nothing is lost."""
-        _commit(store, lease, dead_letters=(_dead("C1"),))
-        _commit(store, lease, dead_letters=(_dead("C1", attempts=2),), settled=(("customers", "C1"),))
+        commit(store, lease, dead_letters=(_dead("C1"),))
+        commit(store, lease, dead_letters=(_dead("C1", attempts=2),), settled=(("customers", "C1"),))
 
         assert [2] == [letter.attempts for letter in store.dead_letters("acme")]
 
     def test_dead_letters_by_stream_and_key(self, store: StateStore, lease: Lease) -> None:
         """Dead letters come in order of stream and key, all of them or those asked for."""
         letters = (_dead("C2"), _dead("C10"), _dead("C1", "orders"), _dead("C2", "contacts"))
-        _commit(store, lease, dead_letters=letters)
+        commit(store, lease, dead_letters=letters)
 
         def places(**wanted: Any) -> list[tuple[str, str]]:
             return [(letter.stream, letter.key) for letter in store.dead_letters("acme", **wanted)]
@@ -317,16 +265,16 @@ class StateStoreContract(ABC):
     def test_suppressions_are_replaced_and_lifted(self, store: StateStore, lease: Lease) -> None:
         """A suppression holds until lifted; one committed again replaces the earlier one."""
         a, b = (Suppression(address=f"{n}@x", reason="unsubscribed", origin="mailchimp", at=NOW) for n in "ab")
-        _commit(store, lease, suppressions=(a, b))
+        commit(store, lease, suppressions=(a, b))
         cleaned = attrs.evolve(a, reason="cleaned")
-        _commit(store, lease, suppressions=(cleaned,), lifted=("b@x", "unknown@x"))
+        commit(store, lease, suppressions=(cleaned,), lifted=("b@x", "unknown@x"))
 
         assert {"a@x": cleaned} == store.suppressions("acme", ["a@x", "b@x"])
 
     def test_suppression_outlasts_lifting(self, store: StateStore, lease: Lease) -> None:
         """An address both lifted and suppressed in one checkpoint stays suppressed: nobody is mailed in doubt."""
         suppression = Suppression(address="a@x", reason="unsubscribed", origin="mailchimp", at=NOW)
-        _commit(store, lease, suppressions=(suppression,), lifted=("a@x",))
+        commit(store, lease, suppressions=(suppression,), lifted=("a@x",))
 
         assert {"a@x": suppression} == store.suppressions("acme", ["a@x"])
 
@@ -348,9 +296,7 @@ class StateStoreContract(ABC):
         """A checkpoint with one value that cannot be kept raises `StateError` and leaves everything as it was."""
         before = HighWaterMark(stream="customers", value=1)
         suppression = Suppression(address="s@x", reason="unsubscribed", origin="mailchimp", at=NOW)
-        _commit(
-            store, lease, mark=before, links=_links(2), dead_letters=(_dead("D1"),), suppressions=(suppression,)
-        )
+        commit(store, lease, mark=before, links=some_links(2), dead_letters=(_dead("D1"),), suppressions=(suppression,))
         changes: dict[str, Any] = {
             "mark": HighWaterMark(stream="customers", value=2),
             "links": (Link(stream="customers", key="C00000", address="new@x"),),
@@ -361,10 +307,10 @@ class StateStoreContract(ABC):
         changes |= {name: (*changes.get(name, ()), *values) for name, values in broken.items()}
 
         with pytest.raises(StateError):
-            _commit(store, lease, **changes)
+            commit(store, lease, **changes)
 
         assert before == store.mark("acme", "customers")
-        assert list(_links(2)) == list(store.all_links("acme", "customers"))
+        assert list(some_links(2)) == list(store.all_links("acme", "customers"))
         assert {} == store.links_to("acme", ["new@x"])
         assert [_dead("D1")] == list(store.dead_letters("acme"))
         assert {"s@x": suppression} == store.suppressions("acme", ["s@x"])
@@ -374,9 +320,9 @@ class StateStoreContract(ABC):
 
     def test_thousands_of_keys(self, store: StateStore, lease: Lease) -> None:
         """A look-up takes any number of keys or addresses, known, unknown and repeated."""
-        links = _links(2500)
+        links = some_links(2500)
         suppressions = tuple(Suppression(address=link.address, reason="r", origin="o", at=NOW) for link in links)
-        _commit(store, lease, links=links, suppressions=suppressions)
+        commit(store, lease, links=links, suppressions=suppressions)
         unknown = [f"unknown{i}" for i in range(2500)]
 
         keys = [link.key for link in links] * 2 + unknown
@@ -390,33 +336,33 @@ class StateStoreContract(ABC):
     def test_thousands_of_dead_letters(self, store: StateStore, lease: Lease) -> None:
         """Dead letters come in order however many there are, and so do those asked for by key."""
         letters = [_dead(f"C{i:05}", stream) for stream in ("customers", "orders") for i in range(1100)]
-        _commit(store, lease, dead_letters=tuple(reversed(letters)))
+        commit(store, lease, dead_letters=tuple(reversed(letters)))
 
         assert letters == list(store.dead_letters("acme"))
         assert letters[1100:] == list(store.dead_letters("acme", stream="orders", keys=[d.key for d in letters]))
 
     def test_all_links_while_committing(self, store: StateStore, lease: Lease) -> None:
         """Going through all links in key order does not keep others from committing, and misses none."""
-        links = _links(2500)
-        _commit(store, lease, links=tuple(reversed(links)))
+        links = some_links(2500)
+        commit(store, lease, links=tuple(reversed(links)))
         seen = []
 
         for number, link in enumerate(store.all_links("acme", "customers")):
             seen.append(link.key)
             if number % 500 == 0:
-                _commit(store, lease, links=(attrs.evolve(link, fingerprint="seen"),), audit=(_entry(link.key),))
+                commit(store, lease, links=(attrs.evolve(link, fingerprint="seen"),), audit=(_entry(link.key),))
 
         assert [link.key for link in links] == seen
 
     def test_audit_while_committing(self, store: StateStore, lease: Lease) -> None:
         """Going through the audit does not keep others from adding to it."""
-        _commit(store, lease, audit=tuple(_entry(f"C{i}") for i in range(2500)))
+        commit(store, lease, audit=tuple(_entry(f"C{i}") for i in range(2500)))
         seen = []
 
         for number, entry in enumerate(store.audit("acme")):
             seen.append(entry.key)
             if number in (0, 1500):
-                _commit(store, lease, mark=HighWaterMark(stream="customers", value=number))
+                commit(store, lease, mark=HighWaterMark(stream="customers", value=number))
 
         assert [f"C{i}" for i in range(2500)] == seen
 
@@ -427,7 +373,7 @@ class StateStoreContract(ABC):
         places = [("suppliers", "1"), ("customers", "2"), ("orders", "1"), ("customers", "10"), ("contacts", "9")]
         places += [("products", "1"), ("store_customers", "1")]
         links = tuple(Link(stream=stream, key=key, address="a@x") for stream, key in places)
-        _commit(store, lease, links=links)
+        commit(store, lease, links=links)
 
         found = [(link.stream, link.key) for link in store.links_to("acme", ["a@x", "b@x"])["a@x"]]
 
@@ -435,7 +381,7 @@ class StateStoreContract(ABC):
 
     def test_no_address_is_not_an_address(self, store: StateStore, lease: Lease) -> None:
         """Records without an address do not share one."""
-        _commit(store, lease, links=(Link(stream="customers", key="C1"),))
+        commit(store, lease, links=(Link(stream="customers", key="C1"),))
 
         assert {} == store.links_to("acme", [""])
 
@@ -443,8 +389,8 @@ class StateStoreContract(ABC):
         """The audit comes as it was committed, whatever its times say, narrowed by stream, record and job."""
         entries = [_entry("C2"), _entry("C1"), _entry("C1", "orders"), _entry("C1", job_id="later"), _entry("", "")]
         entries[1] = attrs.evolve(entries[1], at=NOW - HOUR)
-        _commit(store, lease, audit=tuple(entries[:3]))
-        _commit(store, lease, audit=tuple(entries[3:]))
+        commit(store, lease, audit=tuple(entries[:3]))
+        commit(store, lease, audit=tuple(entries[3:]))
 
         assert entries == list(store.audit("acme"))
         assert [entries[2]] == list(store.audit("acme", stream="orders"))
@@ -453,95 +399,6 @@ class StateStoreContract(ABC):
         assert [entries[1]] == list(store.audit("acme", stream="customers", key="C1", job_id="job"))
         assert [entries[4]] == list(store.audit("acme", stream=""))
 
-    # Leases.
-
-    def test_lease_is_exclusive(self, store: StateStore, lease: Lease) -> None:
-        """While a lease runs nobody else gets it, and the refusal names its owner and when it expires."""
-        with pytest.raises(LeaseHeldError) as caught:
-            store.acquire("acme", "other", now=NOW + HOUR - timedelta(seconds=1), duration=HOUR)
-
-        assert "worker" in str(caught.value)
-        assert lease.expires_at.isoformat() in str(caught.value)
-        _commit(store, lease)
-
-    def test_lease_tells_its_terms(self, lease: Lease) -> None:
-        """A lease says for whom, of what and how long it is."""
-        assert ("acme", "worker", NOW + HOUR) == (lease.pipeline, lease.owner, lease.expires_at)
-
-    def test_expired_lease_changes_hands(self, store: StateStore, lease: Lease) -> None:
-        """At its expiry a lease can be taken over, with a higher fencing number; then the old one is worth nothing."""
-        taken = store.acquire("acme", "other", now=NOW + HOUR, duration=HOUR)
-
-        assert taken.fencing > lease.fencing
-        with pytest.raises(LeaseLostError):
-            _commit(store, lease, mark=HighWaterMark(stream="customers", value=1), links=_links(3))
-        with pytest.raises(LeaseLostError):
-            store.renew(lease, now=NOW, duration=HOUR)
-        assert store.mark("acme", "customers") is None
-        assert {} == store.links("acme", "customers", ["C00000"])
-        _commit(store, taken, links=_links(1))
-
-    def test_expired_lease_still_commits_until_taken(self, store: StateStore, lease: Lease) -> None:
-        """A late worker whom nobody has overtaken may still commit and renew: clocks do not decide, fencing does."""
-        _commit(store, lease, links=_links(1))
-        renewed = store.renew(lease, now=NOW + 5 * HOUR, duration=HOUR)
-
-        assert NOW + 6 * HOUR == renewed.expires_at
-        with pytest.raises(LeaseHeldError):
-            store.acquire("acme", "other", now=NOW + 5 * HOUR, duration=HOUR)
-
-    def test_renewed_lease_lasts(self, store: StateStore, lease: Lease) -> None:
-        """Renewing moves the expiry, keeps the fencing number, and leaves both copies of the lease good."""
-        renewed = store.renew(lease, now=NOW + HOUR / 2, duration=HOUR)
-
-        assert (lease.fencing, NOW + HOUR * 1.5) == (renewed.fencing, renewed.expires_at)
-        with pytest.raises(LeaseHeldError):
-            store.acquire("acme", "other", now=NOW + HOUR, duration=HOUR)
-        _commit(store, lease)
-        _commit(store, renewed)
-
-    def test_same_owner_gets_its_lease_again(self, store: StateStore, lease: Lease) -> None:
-        """An owner may take its own running lease again; the fencing number grows and the earlier lease is lost."""
-        again = store.acquire("acme", "worker", now=NOW, duration=HOUR)
-
-        assert again.fencing > lease.fencing
-        with pytest.raises(LeaseLostError):
-            _commit(store, lease, links=_links(1))
-        _commit(store, again, links=_links(1))
-
-    def test_released_lease_is_free(self, store: StateStore, lease: Lease) -> None:
-        """A lease given back is free at once, good for nothing, and its fencing number is not used again."""
-        store.release(lease)
-
-        with pytest.raises(LeaseLostError):
-            _commit(store, lease, links=_links(1))
-        assert store.acquire("acme", "other", now=NOW, duration=HOUR).fencing > lease.fencing
-
-    def test_release_is_harmless(self, store: StateStore, lease: Lease) -> None:
-        """Giving back a lease twice, or one that was lost, takes nothing from its new owner."""
-        store.release(lease)
-        store.release(lease)
-        taken = store.acquire("acme", "other", now=NOW, duration=HOUR)
-        store.release(lease)
-
-        _commit(store, taken)
-        with pytest.raises(LeaseHeldError):
-            store.acquire("acme", "third", now=NOW, duration=HOUR)
-
-    def test_owners_are_exact(self, store: StateStore, lease: Lease) -> None:
-        """Owners whose names differ by case or a trailing space are different owners."""
-        for name in ("Worker", "worker "):
-            with pytest.raises(LeaseHeldError):
-                store.acquire("acme", name, now=NOW, duration=HOUR)
-        _commit(store, lease)
-
-    def test_lease_of_another_pipeline(self, store: StateStore, lease: Lease) -> None:
-        """A lease on one pipeline is no right to commit to another."""
-        with pytest.raises(StateError):
-            store.commit(Checkpoint(pipeline="other", job_id="job", links=_links(1)), lease)
-
-        assert {} == store.links("other", "customers", ["C00000"])
-
     # Side by side.
 
     def test_pipelines_do_not_see_each_other(self, store: StateStore, lease: Lease) -> None:
@@ -549,16 +406,16 @@ class StateStoreContract(ABC):
         other = store.acquire("Acme", "worker", now=NOW, duration=HOUR)
         suppression = Suppression(address="c0@example.com", reason="r", origin="o", at=NOW)
         mark = HighWaterMark(stream="customers", value=1)
-        _commit(
+        commit(
             store,
             lease,
             mark=mark,
-            links=_links(1),
+            links=some_links(1),
             dead_letters=(_dead("C1"),),
             suppressions=(suppression,),
             audit=(_entry("C1"),),
         )
-        _commit(store, other, settled=(("customers", "C1"),), lifted=("c0@example.com",))
+        commit(store, other, settled=(("customers", "C1"),), lifted=("c0@example.com",))
 
         assert store.mark("Acme", "customers") is None
         assert {} == store.links("Acme", "customers", ["C00000"])
@@ -578,29 +435,15 @@ class StateStoreContract(ABC):
                 lease = store.acquire(pipeline, "worker", now=NOW, duration=HOUR)
                 for number in range(20):
                     link = Link(stream="customers", key=f"C{number}", address="a@x")
-                    _commit(store, lease, links=(link,), mark=HighWaterMark(stream="customers", value=number))
+                    commit(store, lease, links=(link,), mark=HighWaterMark(stream="customers", value=number))
                     assert {link.key: link} == store.links(pipeline, "customers", [link.key])
             except BaseException as error:
                 failures.append(error)
 
-        _together(work, ["one", "two"])
+        together(work, ["one", "two"])
 
         assert [] == failures
         assert [20, 20] == [len(list(store.all_links(pipeline, "customers"))) for pipeline in ("one", "two")]
-
-    def test_one_of_two_threads_gets_the_lease(self, store: StateStore) -> None:
-        """Of workers that ask for a lease at the same moment exactly one gets it."""
-        answers: list[object] = []
-
-        def ask(owner: str) -> None:
-            try:
-                answers.append(store.acquire("acme", owner, now=NOW, duration=HOUR))
-            except LeaseHeldError as error:
-                answers.append(error)
-
-        _together(ask, ["one", "two", "three"])
-
-        assert ["Lease", "LeaseHeldError", "LeaseHeldError"] == sorted(type(answer).__name__ for answer in answers)
 
     def test_close_is_harmless(self, store: StateStore) -> None:
         """Closing twice does no harm."""
@@ -613,16 +456,16 @@ class StateStoreContract(ABC):
         lease = store.acquire("acme", "worker", now=NOW, duration=HOUR)
         mark = HighWaterMark(stream="customers", value=NOW)
         suppression = Suppression(address="s@x", reason="r", origin="o", at=NOW)
-        _commit(
+        commit(
             store,
             lease,
             mark=mark,
-            links=_links(3),
+            links=some_links(3),
             dead_letters=(_dead("C9"),),
             suppressions=(suppression,),
             audit=(_entry("C1"),),
         )
-        expected = (mark, list(_links(3)), [_dead("C9")], {"s@x": suppression}, [_entry("C1")])
+        expected = (mark, list(some_links(3)), [_dead("C9")], {"s@x": suppression}, [_entry("C1")])
         if not self.durable:
             assert expected == _everything(store)
             store.close()
@@ -633,7 +476,7 @@ class StateStoreContract(ABC):
         assert expected == _everything(second)
         with pytest.raises(LeaseHeldError):
             second.acquire("acme", "other", now=NOW, duration=HOUR)
-        _commit(second, lease)
+        commit(second, lease)
         second.close()
 
 
@@ -645,19 +488,3 @@ def _everything(store: StateStore) -> tuple[object, ...]:
         store.suppressions("acme", ["s@x"]),
         list(store.audit("acme")),
     )
-
-
-def _lease(store: StateStore) -> Lease:
-    return store.acquire("acme", "worker", now=NOW, duration=HOUR)
-
-
-def _commit(store: StateStore, lease: Lease, **parts: Any) -> None:
-    store.commit(Checkpoint(pipeline=lease.pipeline, job_id="job", **parts), lease)
-
-
-def _together(work: Any, arguments: list[str]) -> None:
-    threads = [threading.Thread(target=work, args=(argument,)) for argument in arguments]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
