@@ -162,7 +162,7 @@ class FakeAcumatica(AcumaticaSite):
         """Set values by dotted path: `edit("Customer", "C1", Status="On Hold", **{"MainContact.Email": "a@b.com"})`.
 
         With `stamp` the record that owns a value gets the present as its stamp. A company's e-mail, phone and address
-        belong to other records, so editing them leaves `Customer.LastModifiedDateTime` alone (facts 4.6).
+        belong to other records, so editing them leaves `Customer.LastModifiedDateTime` alone.
         """
         with self.lock:
             self._records.edit(entity, key, values, stamp=stamp)
@@ -271,7 +271,7 @@ class FakeAcumatica(AcumaticaSite):
 
     @property
     def read_only_role(self) -> bool:
-        """Whether the user's role lacks write access: a `PUT` answers 200 with the old values (facts 6.5)."""
+        """Whether the user's role lacks write access: a `PUT` answers 200 with the old values."""
         return self._writer.read_only
 
     @read_only_role.setter

@@ -1,4 +1,4 @@
-"""Signing in to a fake Acumatica: cookie log-in, OAuth 2 tokens, sessions and the seats they take (facts 2)."""
+"""Signing in to a fake Acumatica: cookie log-in, OAuth 2 tokens, sessions and the seats they take."""
 
 from __future__ import annotations
 
@@ -270,7 +270,7 @@ class Access:
         return Reply(302, headers={"Location": f"{query.get('redirect_uri', '')}?{urlencode(back)}"})
 
     def revoke(self, request: Request) -> Reply:
-        """`POST /identity/connect/revocation`: kills the token; its seat stays taken (facts 2.1)."""
+        """`POST /identity/connect/revocation`: kills the token; its seat stays taken."""
         form = request.form()
         if not self._is_our_client(form):
             return _oauth_error("invalid_client")

@@ -190,7 +190,7 @@ class Records:
         return key
 
     def edit(self, entity: str, key: Any, changes: Mapping[str, Any], *, stamp: bool = True) -> None:
-        """Set values by dotted path; only the record that owns a value gets a new stamp (facts 4.6)."""
+        """Set values by dotted path; only the record that owns a value gets a new stamp."""
         kind = ENTITIES[entity]
         row = self.rows(entity)[_split_key(key) if len(kind.keys) > 1 else key]
         for path, value in changes.items():

@@ -25,7 +25,7 @@ def add_document(
 ) -> Key:
     """Store a sales invoice whose totals follow from its lines.
 
-    The amount is the sum of the lines less discounts, plus freight and tax (facts 5.3).
+    The amount is the sum of the lines less discounts, plus freight and tax.
     """
     rows = [_numbered(line, number) for number, line in enumerate(lines, 1)]
     sold = sum((line["Qty"] * line["UnitPrice"] for line in rows), Decimal(0))

@@ -1,4 +1,4 @@
-"""What Acumatica answers when it will not do something: mostly 500 with a JSON body (facts 6.2 and 6.3)."""
+"""What Acumatica answers when it will not do something: mostly 500 with a JSON body."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def plain(status: int, text: str, **more: Any) -> Refusal:
 
 
 def unknown_field(_name: str) -> Refusal:
-    """The server does not say which name it did not know (facts 4.2)."""
+    """The server does not say which name it did not know."""
     return failure(
         "The given key was not present in the dictionary.", "System.Collections.Generic.KeyNotFoundException"
     )
@@ -48,7 +48,7 @@ def no_entity() -> Refusal:
 
 
 def cannot_optimize(paths: list[str]) -> Refusal:
-    """The list query touches views with code behind them (facts 4.4): the whole request fails."""
+    """The list query touches views with code behind them: the whole request fails."""
     lines = "".join(f"{path}: View {path.rpartition('/')[0] or 'Filter'} has BQL delegate\r\n" for path in paths)
     return failure(
         f"Optimization cannot be performed.The following fields cause the error:\r\n{lines}",
@@ -71,7 +71,7 @@ def html_page(status: int, title: str) -> Reply:
 
 
 def seat_limit_reply(shape: str) -> Reply:
-    """The seat limit, "API Login Limit", in one of its three shapes (facts 2.3)."""
+    """The seat limit, "API Login Limit", in one of its three shapes."""
     if shape == "html":
         return html_page(200, "API Login Limit")
     if shape == "iis":

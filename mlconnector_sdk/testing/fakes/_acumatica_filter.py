@@ -1,4 +1,4 @@
-"""`$filter` as Acumatica takes it: a strict subset of OData v3, and the errors it gives for the rest (facts 4.2).
+"""`$filter` as Acumatica takes it: a strict subset of OData v3, and the errors it gives for the rest.
 
 `compile_filter` turns the text into a function over a record that answers True, False, or None where an empty value
 leaves the question open, as the database does; only True selects a record.
@@ -37,9 +37,11 @@ class Resolver(Protocol):
 
     def field(self, path: str) -> Operand:
         """The contract field at the end of `A/B/Field`."""
+        ...
 
     def screen_field(self, kind: str, path: str) -> Operand:
         """The screen field `View.Field`, asked for as that kind."""
+        ...
 
 
 _EDM = {

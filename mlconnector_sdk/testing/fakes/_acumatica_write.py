@@ -1,4 +1,4 @@
-"""`PUT` on a fake Acumatica: insert or update by key, by `id` or by `$filter` (facts 6.4 and 6.5).
+"""`PUT` on a fake Acumatica: insert or update by key, by `id` or by `$filter`.
 
 Collections in a body are not taken: a sync writes flags and names back, not detail rows.
 """
