@@ -151,8 +151,15 @@ def test_values_need_no_heavy_library(project: Path) -> None:
     assert set() == loaded_by(statement, project) & set(HEAVY)
 
 
+def test_fakes_need_no_test_library(project: Path) -> None:
+    """The far systems on loopback run where neither pytest nor Hypothesis is installed."""
+    statement = "from mlconnector_sdk.testing import FakeAcumatica, FakeClock, FakeMailchimp"
+
+    assert set() == loaded_by(statement, project) & {"pytest", "_pytest", "hypothesis"}
+
+
 def test_fresh_interpreter_tells_what_is_loaded(project: Path) -> None:
-    """The two tests above would notice."""
+    """The tests above would notice."""
     assert "sqlalchemy" in loaded_by("import sqlalchemy, mlconnector_sdk", project)
 
 
