@@ -61,7 +61,12 @@ def typing(session: nox.Session) -> None:
     """Check types with mypy and pyright: the package, and the public API as a caller sees it."""
     session.install("-e", ".[otel]", *group("typing"))
     session.run("mypy")
-    session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
+    session.run("pyright", "--pythonpath", _python_of(session), env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
+
+
+def _python_of(session: nox.Session) -> str:
+    """The session's own interpreter, for tools that would otherwise look for one."""
+    return shutil.which("python", path=session.bin) or "python"
 
 
 @nox.session
@@ -127,7 +132,7 @@ def _is_shipped(path: Path) -> bool:
 def minimums(session: nox.Session) -> None:
     """Run the tests on the lowest version of each dependency that pyproject.toml allows."""
     session.install("uv")
-    python = shutil.which("python", path=session.bin) or "python"
+    python = _python_of(session)
     session.run("uv", "pip", "install", "--python", python, "--resolution", "lowest-direct", ".")
     session.install(*group("tests"))
     session.run("uv", "pip", "list", "--python", python)
