@@ -50,23 +50,28 @@ class Source(Protocol):
     @property
     def system(self) -> str:
         """The short name used in messages and state: `"acumatica"`."""
+        ...
 
     @property
     def streams(self) -> Mapping[StreamName, StreamSpec]:
         """What this source can read, without asking the ERP."""
+        ...
 
     @property
     def request_count(self) -> int:
         """HTTP requests sent so far."""
+        ...
 
     def attach(self, *, retry: RetryPolicy | None = None, on_wait: WaitListener | None = None) -> None:
         """An engine's wishes: its retry policy if it has one, and who is told of pauses."""
 
     def check(self) -> Iterable[CheckResult]:
         """Try connection, credentials, version and rights; never raises, reads at most a row per stream."""
+        ...
 
     def present(self, stream: StreamName) -> CursorValue | None:
         """The ERP's own present for this stream's cursor, less what may be uncommitted yet; `None` if none."""
+        ...
 
     def read(self, stream: StreamName, window: Window = Window()) -> Iterator[Page]:
         """Every record changed within `window`, in pages, each record at least once.
@@ -74,12 +79,15 @@ class Source(Protocol):
         Rows that change, appear or vanish while we page are neither skipped nor stuck. A row that cannot be read comes
         as an `UnreadableRow`. Raises `TransientError` or `FatalError`; then the pages already yielded stand.
         """
+        ...
 
     def fetch(self, stream: StreamName, keys: Sequence[str]) -> Iterator[Page]:
         """The records with these keys as they are now; keys that are gone are simply absent."""
+        ...
 
     def parse(self, stream: StreamName, raw: Mapping[str, Any]) -> Record:
         """A record from a row kept in `raw` earlier. Raises `MappingError`."""
+        ...
 
     def close(self) -> None:
         """Log off and close connections; harmless when repeated."""
@@ -92,48 +100,60 @@ class Sink(Protocol):
     @property
     def system(self) -> str:
         """The short name used in messages and state: `"mailchimp"`."""
+        ...
 
     @property
     def concurrency(self) -> int:
         """How many calls may be under way at once."""
+        ...
 
     @property
     def request_count(self) -> int:
         """HTTP requests sent so far."""
+        ...
 
     @property
     def store(self) -> Store | None:
         """Where orders go, if they go anywhere."""
+        ...
 
     def attach(self, *, retry: RetryPolicy | None = None, on_wait: WaitListener | None = None) -> None:
         """An engine's wishes: its retry policy if it has one, and who is told of pauses."""
 
     def check(self, wanted: Sequence[MergeField]) -> Iterable[CheckResult]:
         """Try connection, key, audience, merge fields and store; never raises, writes nothing."""
+        ...
 
     def inspect(self, wanted: Sequence[MergeField]) -> Audience:
         """Read what `prepare` would find, and write nothing."""
+        ...
 
     def prepare(self, wanted: Sequence[MergeField]) -> Audience:
         """Create missing merge fields and the store; must come before the first write."""
+        ...
 
     def present(self) -> datetime:
         """The sink's own time."""
+        ...
 
     def changed_members(self, since: datetime | None) -> Iterator[Sequence[AudienceMember]]:
         """Members changed after `since` (all of them for `None`), archived ones included, in pages."""
+        ...
 
     def write_members(self, writes: Sequence[MemberWrite]) -> list[WriteResult]:
         """Create or update members; one result per write, in order. Raises only when the far side is down."""
+        ...
 
     def write_orders(self, writes: Sequence[OrderWrite]) -> list[WriteResult]:
         """Create or update orders with their customers and products; one result per write, in order."""
+        ...
 
     def archive_member(self, address: str) -> None:
         """Take a member out of the mailable audience, keeping its data; harmless when repeated."""
 
     def loading_history(self) -> AbstractContextManager[None]:
         """While inside, order automations of the store stay quiet; always reset on the way out."""
+        ...
 
     def close(self) -> None:
         """Close connections; harmless when repeated."""
@@ -152,9 +172,11 @@ class StateStore(Protocol):
 
         Raises `LeaseHeldError` naming owner and expiry.
         """
+        ...
 
     def renew(self, lease: Lease, *, now: datetime, duration: timedelta) -> Lease:
         """Extend a lease still held. Raises `LeaseLostError`."""
+        ...
 
     def release(self, lease: Lease) -> None:
         """Give the lease back; harmless when it is lost already."""
@@ -164,28 +186,35 @@ class StateStore(Protocol):
 
     def mark(self, pipeline: str, stream: str) -> HighWaterMark | None:
         """The committed mark of a stream."""
+        ...
 
     def links(self, pipeline: str, stream: str, keys: Sequence[str]) -> dict[str, Link]:
         """Links by ERP key; unknown keys are absent. Any number of keys."""
+        ...
 
     def links_to(self, pipeline: str, addresses: Sequence[str]) -> dict[str, tuple[Link, ...]]:
         """All links of customers, contacts and suppliers to these addresses, ordered by stream and key."""
+        ...
 
     def all_links(self, pipeline: str, stream: str) -> Iterator[Link]:
         """Every link of a stream in key order, without holding them all in memory."""
+        ...
 
     def suppressions(self, pipeline: str, addresses: Sequence[str]) -> dict[str, Suppression]:
         """Suppressions by address; others are absent. Any number of addresses."""
+        ...
 
     def dead_letters(
         self, pipeline: str, *, stream: str | None = None, keys: Sequence[str] | None = None
     ) -> Iterator[DeadLetter]:
         """Dead letters in order of stream and key, without holding them all in memory."""
+        ...
 
     def audit(
         self, pipeline: str, *, stream: str | None = None, key: str | None = None, job_id: str | None = None
     ) -> Iterator[AuditEntry]:
         """Audit entries, oldest first, without holding them all in memory."""
+        ...
 
     def close(self) -> None:
         """Release connections; harmless when repeated."""
@@ -196,6 +225,7 @@ class Vault(Protocol):
 
     def get(self, name: str) -> str:
         """The secret. Raises `ConfigurationError` when there is none of that name."""
+        ...
 
     def put(self, name: str, secret: str) -> None:
         """Store or replace a secret."""
@@ -206,9 +236,11 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Aware UTC."""
+        ...
 
     def monotonic(self) -> float:
         """Seconds that never go back."""
+        ...
 
 
 class SystemClock:

@@ -66,10 +66,11 @@ class Decision:
         same = self.before is not None and self.before.state == "dead" and self.before.fingerprint == fingerprint != ""
         self.outcome, self.reason, self.message, self.fingerprint = "dead", reason, message, fingerprint
         self.news = self.replayed or not same
-        base = self.before or Link(stream=self.stream, key=self.key, owner=False)
-        self.link = attrs.evolve(
-            base, state="dead", reason=reason, fingerprint=fingerprint, owner=base.owner and bool(base.target)
-        )
+        base = self.before
+        if base is None or not base.target:
+            tried = self.link or base or Link(stream=self.stream, key=self.key)
+            base = attrs.evolve(tried, target="", owner=False, taken_off="")
+        self.link = attrs.evolve(base, state="dead", reason=reason, fingerprint=fingerprint)
 
     def take(self, result: WriteResult) -> None:
         """The sink's answer."""

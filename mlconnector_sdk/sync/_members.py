@@ -207,7 +207,8 @@ class MemberDecider:
         if suppression is not None and suppression.reason not in _MAY_HEAR_NEWS:
             target = decision.before.target if decision.before and decision.before.address == address else ""
             return self._skipped(decision, suppression.reason, address=address, target=target)
-        more_tags = (self._policy.inactive_tag,) if party.status == "inactive" else ()
+        tagged = party.status == "inactive" and self._policy.inactive == "tag"
+        more_tags = (self._policy.inactive_tag,) if tagged else ()
         payload = self._mapper.payload(party, address, more_tags=more_tags)
         decision.fingerprint = fingerprint_of(payload.body)
         if self._is_settled(decision, address):
@@ -233,11 +234,13 @@ class MemberDecider:
     def _is_settled(self, decision: Decision, address: str) -> bool:
         """Nothing new against the state: unchanged, or refused before with the very same payload."""
         before = decision.before
-        if before is None or self._force or before.address != address or before.fingerprint != decision.fingerprint:
+        if before is None or self._force or before.fingerprint != decision.fingerprint:
             return False
         if before.state == "dead":
             decision.outcome, decision.reason, decision.news = "dead", before.reason, False
             return True
+        if before.address != address:
+            return False
         coming_back = before.taken_off and self._policy.reactivated == "resubscribe"
         if before.state == "synced" and before.owner and not coming_back:
             decision.outcome, decision.news = "unchanged", False

@@ -29,7 +29,9 @@ class AcumaticaEnd:
         settings = {"retry": RetryPolicy.immediate(), "version": self.fake.version, "page_size": 50, **settings}
         return Acumatica(self.fake.base_url, auth=login, **settings)
 
-    def add_customer(self, email: str | None, *, name: str = "Harbor Pumps", key: str | None = None, **more: Any) -> str:
+    def add_customer(
+        self, email: str | None, *, name: str = "Harbor Pumps", key: str | None = None, **more: Any
+    ) -> str:
         return self.fake.add_customer(key, name=name, email=email, **more)
 
     def set_email(self, key: str, email: str | None) -> None:
@@ -77,6 +79,7 @@ class World:
         self.mailchimp = FakeMailchimp(clock=self.clock, **(mailchimp or {}))
         self.state = state or MemoryStateStore()
         self.events: list[Any] = []
+        self._engines: list[SyncEngine] = []
 
     def __enter__(self) -> World:
         self.erp.fake.start()
@@ -84,6 +87,8 @@ class World:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        for engine in self._engines:
+            engine.close()
         self.erp.fake.stop()
         self.mailchimp.stop()
 
@@ -98,18 +103,22 @@ class World:
         return MailchimpSink(self.mailchimp.api_key, **settings)
 
     def engine(self, *, source: Any = None, sink: Any = None, **settings: Any) -> SyncEngine:
-        settings = {"state": self.state, "name": "acme", "clock": self.clock, "on_event": self.events.append, **settings}
-        return SyncEngine(source or self.erp.source(), sink or self.sink(), **settings)
+        settings = {
+            "state": self.state,
+            "name": "acme",
+            "clock": self.clock,
+            "on_event": self.events.append,
+            **settings,
+        }
+        engine = SyncEngine(source or self.erp.source(), sink or self.sink(), **settings)
+        self._engines.append(engine)
+        return engine
 
     def run(self, *, streams: Any = None, full: bool = False, later: float = 60, **settings: Any) -> Any:
         """Let an hour pass, then run once, as a scheduler would."""
         self.clock.advance(minutes=later)
-        engine = self.engine(**settings)
-        try:
+        with self.engine(**settings) as engine:
             return engine.run(streams, full=full)
-        finally:
-            for part in (engine._parts.source, engine._parts.sink):
-                part.close()
 
     def status(self, email: str) -> str | None:
         member = self.mailchimp.members.get(email)

@@ -83,6 +83,10 @@ class FakeMailchimp(FakeServer):
             ]
         )
 
+    def present(self) -> datetime:
+        """The account's time."""
+        return self.audience.clock()
+
     # What tests read and change
 
     @property

@@ -12,6 +12,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -169,6 +171,10 @@ class FakeServer:
         self._httpd: ThreadingHTTPServer | None = None
         self._gauge = threading.Lock()
 
+    def present(self) -> datetime:
+        """The far system's time, aware UTC; it stands in the `Date` header."""
+        return datetime.now(UTC)
+
     def handle(self, request: Request) -> Reply:
         """The far system's answer; subclasses say what it is."""
         return Reply(404)
@@ -320,7 +326,7 @@ class _Handler(BaseHTTPRequestHandler):
         head += [f"{name}: {value}" for name, value in reply.headers.items()]
         head += [f"Set-Cookie: {cookie}" for cookie in reply.cookies]
         if "date" not in names:
-            head.append(f"Date: {self.date_time_string()}")
+            head.append(f"Date: {format_datetime(self.server.fake.present(), usegmt=True)}")
         head.append(f"Content-Length: {len(body)}")
         sent = body if truncate is None else body[:truncate]
         payload = b"" if self.command == "HEAD" else sent
