@@ -41,7 +41,7 @@ def run_pytest(project: Path, folder: Path, *arguments: str, **variables: str) -
     answer = subprocess.run(
         [*command, f"--rootdir={folder}", str(folder), *arguments],
         cwd=folder,
-        env={**os.environ, **variables},
+        env={**os.environ, "PYTEST_ADDOPTS": "", **variables},
         capture_output=True,
         text=True,
         check=False,
