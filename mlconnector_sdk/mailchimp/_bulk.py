@@ -19,7 +19,7 @@ from ..errors import (
 )
 from ..models import MemberStatus, MemberWrite, WriteResult
 from ._client import READ_TIMEOUT, MailchimpClient, json_object
-from ._members import LENIENT, MemberWriter, checked, with_status
+from ._members import LENIENT, NOT_A_MEMBER, MemberWriter, checked, with_status
 from ._wire import SYSTEM, Problem, RefusedError, address_key, path, refusal, result_of
 
 __all__ = ["BulkWriter"]
@@ -70,7 +70,9 @@ class BulkWriter:
         self._trial = threading.Lock()
         self._tried = False
         self._distrusted = False
-        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="mailchimp-members")
+        self._threads = threads
+        self._pool: ThreadPoolExecutor | None = None
+        self._pool_lock = threading.Lock()
 
     @property
     def size(self) -> int:
@@ -78,19 +80,21 @@ class BulkWriter:
         return self._size
 
     def close(self) -> None:
-        """End the threads; harmless when repeated."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """End the threads; harmless when repeated, and the next use begins anew."""
+        with self._pool_lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)
 
     def write(self, writes: Sequence[MemberWrite]) -> list[WriteResult]:
         """One result per write, in order; a later write to an address waits for the earlier one."""
         outcome = _Outcome()
         for items in rounds_of(writes):
-            alone = [item for item in items if item[1].previous_address is not None]
-            many = [item for item in items if item[1].previous_address is None]
+            alone = [item for item in items if _needs_own_call(item[1])]
+            many = [item for item in items if not _needs_own_call(item[1])]
             if len(many) <= FEW:
                 alone, many = alone + many, []
-            for index, write in alone:
-                outcome.results[index] = self._single.write(write)
+            self._write_singly(alone, outcome)
             self._write_many(many, outcome)
         return [outcome.results[index] for index in range(len(writes))]
 
@@ -119,10 +123,21 @@ class BulkWriter:
         return items[TRIAL_SIZE:]
 
     def _write_singly(self, items: Iterable[Item], outcome: _Outcome) -> None:
-        """Side by side; the first error that concerns them all cancels what has not begun."""
+        """By calls of their own, side by side when there are several.
+
+        The first error that concerns them all cancels what has not begun.
+        """
         items = list(items)
-        for (index, _), result in zip(items, self._pool.map(self._single.write, [w for _, w in items]), strict=True):
+        writes = [write for _, write in items]
+        results = map(self._single.write, writes) if len(items) <= FEW else self._pooled(writes)
+        for (index, _), result in zip(items, results, strict=True):
             outcome.results[index] = result
+
+    def _pooled(self, writes: Sequence[MemberWrite]) -> Iterable[WriteResult]:
+        with self._pool_lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="mailchimp-members")
+            return self._pool.map(self._single.write, writes)
 
     # One call
 
@@ -233,6 +248,11 @@ class BulkWriter:
                     request_id=request_id,
                 )
             outcome.results[index] = result
+            if kind == "created" and write.only_if_member:
+                # The links were wrong: whoever was not there is taken out again.
+                self._single.archive(write.address)
+                outcome.results[index] = NOT_A_MEMBER
+                continue
             if write.tags_off:
                 outcome.results[index] = self._tags_off(write, result)
             if kind == "created" and status != (write.status or write.status_if_new):
@@ -280,16 +300,24 @@ def rounds_of(writes: Sequence[MemberWrite]) -> list[list[Item]]:
     rounds: list[list[Item]] = []
     last: dict[str, int] = {}
     for index, write in enumerate(writes):
-        keys = [address_key(write.address)]
+        key = address_key(write.address)
+        number = last.get(key, -1) + 1
         if write.previous_address is not None:
-            keys.append(address_key(write.previous_address))
-        number = max(last.get(key, -1) for key in keys) + 1
-        for key in keys:
-            last[key] = number
+            previous = address_key(write.previous_address)
+            number = max(number, last.get(previous, -1) + 1)
+            last[previous] = number
+        last[key] = number
         if number == len(rounds):
             rounds.append([])
         rounds[number].append((index, write))
     return rounds
+
+
+def _needs_own_call(write: MemberWrite) -> bool:
+    """A move, an archiving, and whatever must not create a member that the links do not know."""
+    return (
+        write.previous_address is not None or write.status == "archived" or (write.only_if_member and not write.exists)
+    )
 
 
 def _body_of(items: Sequence[Item]) -> bytes:

@@ -13,6 +13,7 @@ import httpx
 
 from .._http import HttpClient, HttpReply, checked_url
 from ..errors import ConfigurationError, ContractError
+from ..protocols import WaitListener
 from ..retry import RetryPolicy
 from ._limiter import limiter_for
 from ._wire import SYSTEM, encode, judge
@@ -63,7 +64,7 @@ class MailchimpClient:
     def without_retries(self) -> MailchimpClient:
         """The same connections, each call tried once: for checks, which tell what they meet."""
         other = copy.copy(self)
-        other.retry = RetryPolicy(attempts=1)
+        other.retry = RetryPolicy(attempts=1, fault_attempts=1)
         return other
 
     def send(
@@ -114,7 +115,13 @@ class MailchimpClient:
         """The server's own time."""
         return self.send("GET", "/ping", operation="GET ping").date or datetime.now(UTC)
 
+    def attach(self, *, retry: RetryPolicy | None, on_wait: WaitListener | None) -> None:
+        """Take over a retry policy, if there is one, and a listener for pauses."""
+        self.retry = retry or self.retry
+        self._http.on_wait = on_wait
+
     def close(self) -> None:
+        """Close connections; the next request opens anew."""
         self._http.close()
 
 

@@ -127,6 +127,9 @@ class OrderWriter:
     def _upserted(self, write: OrderWrite) -> str:
         if write.exists and self._patched(write, known=write.known_line_ids):
             return "updated"
+        if not write.lines:
+            # A change of a few properties, such as a refund, is not enough to create the order from.
+            raise RecordNotFoundError("the order to be changed is not in the store", status_code=404)
         try:
             self._client.send("POST", self._url("orders"), _order_of(write), operation="POST order")
         except RecordNotFoundError:
@@ -146,12 +149,13 @@ class OrderWriter:
             if known is None:
                 lines = self._client.get_all(f"{url}/lines", "lines", operation="GET order lines", fields="id")
                 known = [str(line["id"]) for line in lines]
-            body = {**write.body, "lines": list(write.lines)}
-            # The id stands in the path, the customer of an order cannot change.
-            body.pop("id", None)
+            # The customer of an order cannot change: what is new about the customer goes by a call of its own.
+            body = {**write.body, "lines": list(write.lines)} if write.lines else write.body
             self._client.send("PATCH", url, body, operation="PATCH order")
         except RecordNotFoundError:
             return False
+        if not write.customer_known:
+            self._put_customer(write)
         kept = set(write.line_ids)
         for line_id in known:
             if line_id not in kept:
@@ -166,10 +170,13 @@ class OrderWriter:
 
     def _with_new_customer(self, write: OrderWrite) -> OrderWrite:
         """The customer's address changed: Mailchimp takes that only from a customer deleted and written anew."""
-        url = self._url("customers", str(write.customer["id"]))
-        self._delete(url, "DELETE customer")
-        self._client.send("PUT", url, write.customer, operation="PUT customer")
+        self._delete(self._url("customers", str(write.customer["id"])), "DELETE customer")
+        self._put_customer(write)
         return attrs.evolve(write, customer_known=True)
+
+    def _put_customer(self, write: OrderWrite) -> None:
+        url = self._url("customers", str(write.customer["id"]))
+        self._client.send("PUT", url, write.customer, operation="PUT customer")
 
     def _ensure_products(self, products: Iterable[Product], *, again: bool = False) -> None:
         for product in products:

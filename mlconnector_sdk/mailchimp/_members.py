@@ -7,28 +7,30 @@ is never given a status it did not ask for.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Any, cast
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, cast
 
 import attrs
 
-from ..errors import ConfigurationError, RecordError, RecordNotFoundError, RecordRejectedError, ServerFaultError
+from ..errors import ConfigurationError, RecordError, RecordNotFoundError, ServerFaultError
 from ..models import MemberStatus, MemberWrite, WriteResult, member_id
 from ._client import MailchimpClient, json_object
-from ._wire import SYSTEM, RefusedError, address_key, path, result_of
+from ._wire import SYSTEM, RefusedError, address_key, encode, path, result_of
 
-__all__ = ["MemberWriter", "checked", "with_status"]
+__all__ = ["NOT_A_MEMBER", "MemberWriter", "checked", "with_status"]
 
 # Required merge fields that the ERP does not fill must not stop the others (vendor flag, also used by its own plugin).
 LENIENT = {"skip_merge_validation": "true"}
 
-_WRITABLE = frozenset({"subscribed", "unsubscribed", "cleaned", "pending", "transactional"})
+NOT_A_MEMBER = WriteResult(kind="skipped", reason="not_a_member", message="the address is not in the audience")
+
+_FIRST_STATUSES = frozenset({"subscribed", "unsubscribed", "pending", "transactional"})
 _MAILABLE = {"unsubscribed": 0, "cleaned": 0, "archived": 0, "transactional": 1, "pending": 2, "subscribed": 3}
 
 
 def checked(write: MemberWrite) -> WriteResult | None:
-    """A result for a write that must not be sent: its body brings a status, or asks for one that cannot be set."""
-    if write.status_if_new not in _WRITABLE or (write.status is not None and write.status not in _WRITABLE):
+    """A result for a write that must not be sent: its body brings a status, or asks for one that cannot be given."""
+    if write.status_if_new not in _FIRST_STATUSES or write.status == "cleaned":
         return WriteResult(kind="dead", reason="status_refused", message="this status cannot be set by a write")
     # The text test is cheap and almost always settles it; only then is the body read.
     if b'"status' in write.body and {"status", "status_if_new"} & set(json.loads(write.body)):
@@ -59,20 +61,21 @@ class MemberWriter:
         if refused := checked(write):
             return refused
         try:
-            return self._moved(write) or self._written(write)
+            return self._archived(write) if write.status == "archived" else self._upserted(write)
         except (RecordError, ServerFaultError) as error:
             return result_of(error)
 
-    def archive(self, address: str) -> None:
-        """Archive a member; one that is gone, or that cannot be mailed anyway, is left as it is."""
+    def archive(self, address: str) -> bool:
+        """Archive a member; one that cannot be mailed anyway is left as it is. `False`: there is no such member."""
         try:
             self._client.send("DELETE", self._url(address), operation="DELETE member")
         except RecordNotFoundError:
-            return
-        except RecordRejectedError as error:
+            return False
+        except RefusedError as error:
             # 405: bounced, pending or archived already.
             if error.reason != "not_allowed":
                 raise
+        return True
 
     def switch_tags(self, address: str, *, on: Iterable[str] = (), off: Iterable[str] = ()) -> None:
         """Switch tags on and off; others stay."""
@@ -92,7 +95,7 @@ class MemberWriter:
         if _MAILABLE.get(status, 0) <= _MAILABLE[asked]:
             return cast("MemberStatus", status)
         for wanted in (asked, "unsubscribed"):
-            body = with_status(write.body, "status", wanted)
+            body = with_status(_without_tags(write)[0].body, "status", wanted)
             try:
                 answer = self._send("PUT", write.address, body)
             except RefusedError:
@@ -109,6 +112,18 @@ class MemberWriter:
         reply = self._client.send(method, self._url(address), body, operation=f"{method} member", params=LENIENT)
         return json_object(reply)
 
+    def _archived(self, write: MemberWrite) -> WriteResult:
+        if not self.archive(write.address):
+            return NOT_A_MEMBER
+        return WriteResult(kind="updated", member_status="archived")
+
+    def _upserted(self, write: MemberWrite) -> WriteResult:
+        write, tags = _without_tags(write)
+        result = self._moved(write) or self._written(write)
+        if result.kind != "skipped":
+            self.switch_tags(write.address, on=tags, off=write.tags_off)
+        return result
+
     def _moved(self, write: MemberWrite) -> WriteResult | None:
         """Give the member at the previous address its new one; `None` when there is nothing to move."""
         previous = write.previous_address
@@ -121,13 +136,16 @@ class MemberWriter:
                 raise
             # The new address has a member of its own, with its own history: that one is kept, nothing is archived.
             return attrs.evolve(self._written(write), note="address_taken")
-        return self._tagged(write, "updated", answer) if answer is not None else None
+        return _result("updated", answer) if answer is not None else None
 
     def _written(self, write: MemberWrite) -> WriteResult:
         # PATCH cannot set `transactional`.
-        answer = None if write.status == "transactional" else self._patched(write, write.address)
+        only_put = write.status == "transactional"
+        answer = None if only_put else self._patched(write, write.address)
         if answer is not None:
-            return self._tagged(write, "updated", answer)
+            return _result("updated", answer)
+        if write.only_if_member:
+            return NOT_A_MEMBER
         body = with_status(write.body, "status_if_new", write.status or write.status_if_new)
         if write.status:
             body = with_status(body, "status", write.status)
@@ -137,7 +155,7 @@ class MemberWriter:
             raise ConfigurationError(
                 f"audience {self._list_id!r} is gone", system=SYSTEM, reason="unknown_audience"
             ) from None
-        return self._tagged(write, "created", answer)
+        return _result("updated" if only_put else "created", answer)
 
     def _patched(self, write: MemberWrite, address: str) -> dict[str, Any] | None:
         body = with_status(write.body, "status", write.status) if write.status else write.body
@@ -146,11 +164,15 @@ class MemberWriter:
         except RecordNotFoundError:
             return None
 
-    def _tagged(self, write: MemberWrite, kind: str, answer: dict[str, Any]) -> WriteResult:
-        """The result, after the tags: `PUT` and `PATCH` ignore them."""
-        tags = json.loads(write.body).get("tags") or () if b'"tags"' in write.body else ()
-        self.switch_tags(write.address, on=tags, off=write.tags_off)
-        return WriteResult(
-            kind="created" if kind == "created" else "updated",
-            member_status=cast("MemberStatus | None", answer.get("status")),
-        )
+
+def _result(kind: Literal["created", "updated"], answer: dict[str, Any]) -> WriteResult:
+    return WriteResult(kind=kind, member_status=cast("MemberStatus | None", answer.get("status")))
+
+
+def _without_tags(write: MemberWrite) -> tuple[MemberWrite, Sequence[str]]:
+    """The write as `PUT` and `PATCH` take it, which ignore tags, and the tags for a call of their own."""
+    if b'"tags"' not in write.body:
+        return write, ()
+    body = json.loads(write.body)
+    tags = body.pop("tags", None) or ()
+    return attrs.evolve(write, body=encode(body)), tags

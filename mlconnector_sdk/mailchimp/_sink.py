@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from types import TracebackType
@@ -11,7 +11,7 @@ from typing import Self
 
 import attrs
 
-from ..errors import ConfigurationError, MLConnectorError, TransientError
+from ..errors import ConfigurationError, MLConnectorError
 from ..models import (
     Audience,
     AudienceMember,
@@ -22,6 +22,7 @@ from ..models import (
     Store,
     WriteResult,
 )
+from ..protocols import WaitListener
 from ..retry import RetryPolicy
 from ._audience import AudienceReader, create_merge_field
 from ._bulk import BulkWriter
@@ -117,23 +118,13 @@ class MailchimpSink:
         return self._concurrency
 
     @property
-    def takes_orders(self) -> bool:
-        """A store is configured."""
-        return self._orders is not None
-
-    @property
     def request_count(self) -> int:
         """HTTP requests sent so far, repeats included."""
         return self._client.http.request_count
 
-    @property
-    def on_wait(self) -> Callable[[str, TransientError, float, int], None] | None:
-        """Told the operation, the error, the pause in seconds and the failed tries before each pause."""
-        return self._client.http.on_wait
-
-    @on_wait.setter
-    def on_wait(self, listener: Callable[[str, TransientError, float, int], None] | None) -> None:
-        self._client.http.on_wait = listener
+    def attach(self, *, retry: RetryPolicy | None = None, on_wait: WaitListener | None = None) -> None:
+        """An engine's wishes: its retry policy if it has one, and who is told of pauses."""
+        self._client.attach(retry=retry, on_wait=on_wait)
 
     # Before the first write
 

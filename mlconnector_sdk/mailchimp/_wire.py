@@ -19,6 +19,7 @@ from ..errors import (
     AuthenticationError,
     ConfigurationError,
     ContractError,
+    MappingError,
     MLConnectorError,
     PermissionDeniedError,
     RateLimitError,
@@ -82,7 +83,13 @@ _PERSONAL = re.compile(r"\S+@\S+|'[^']*'|\"[^\"]*\"")
 
 
 def path(*segments: str) -> str:
-    """A path with every segment percent-encoded, `/` included."""
+    """A path with every segment percent-encoded, `/` included.
+
+    Raises:
+        MappingError: a segment that HTTP reads as another path: deleting line `..` would delete its order.
+    """
+    if not {"", ".", ".."}.isdisjoint(segments):
+        raise MappingError("an id must not be empty, '.' or '..'", reason="bad_id")
     return "".join("/" + quote(segment, safe="") for segment in segments)
 
 

@@ -1,0 +1,85 @@
+"""Every request that the sink makes, held against the vendor's contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+import pytest
+
+from mlconnector_sdk.mailchimp import MailchimpSink
+from mlconnector_sdk.models import MergeField
+from mlconnector_sdk.retry import RetryPolicy
+from mlconnector_sdk.testing.fakes._mailchimp import FakeMailchimp
+from tests.contracts._mailchimp_oracle import check_exchange, specs_folder
+from tests.unit.mailchimp._writes import STORE, member_write, member_writes, order_write
+
+pytestmark = pytest.mark.skipif(
+    specs_folder() is None, reason="MLCONNECTOR_SPECS names no folder with Mailchimp's contract"
+)
+
+
+@pytest.fixture(name="fake")
+def _fake() -> Iterator[FakeMailchimp]:
+    with FakeMailchimp() as fake:
+        fake.keep_bodies = True
+        yield fake
+
+
+@pytest.fixture(name="sink")
+def _sink(fake: FakeMailchimp) -> Iterator[MailchimpSink]:
+    with MailchimpSink(
+        fake.api_key, list_id=fake.list_id, base_url=fake.base_url, store=STORE, retry=RetryPolicy.immediate()
+    ) as sink:
+        yield sink
+
+
+def _check_log(fake: FakeMailchimp) -> None:
+    for entry in fake.log:
+        check_exchange(entry.method, entry.request.raw_path, entry.request.body, entry.status, entry.response_body)
+
+
+def test_reading_and_preparing_keep_the_contract(fake, sink):
+    """Checks, preparation and all reads are made of documented requests."""
+    wanted = [
+        MergeField(tag="ERPID"),
+        MergeField(tag="SIZE", type="dropdown", required=True, options={"choices": ["S", "L"]}),
+    ]
+    assert all(row.ok for row in sink.check(wanted))
+    sink.prepare(wanted)
+    fake.stores["acme"].is_syncing = True
+    sink.prepare(wanted)
+    fake.add_member("pat@acme.org")
+    sink.member("pat@acme.org")
+    pages = [*sink.changed_members(None), *sink.changed_members(sink.present())]
+    assert 2 == len(pages)
+    _check_log(fake)
+
+
+def test_writing_members_keeps_the_contract(fake, sink):
+    """Bulk and single writes, moves, tags, archiving and every repair are made of documented requests."""
+    fake.add_member("old@acme.org")
+    fake.add_member("left@acme.org", "archived")
+    fake.poison("member3@acme.org", "schema")
+    sink.write_members(member_writes(12, fields={"FNAME": "Pat"}, more={"tags": ["ERP"], "language": "en"}))
+    sink.write_members(member_writes(5, tags_off=("ERP",), status="unsubscribed", exists=True, only_if_member=True))
+    sink.write_members([member_write("new@acme.org", previous_address="old@acme.org", more={"tags": ["ERP"]})])
+    sink.write_members([member_write("left@acme.org", status="transactional")])
+    sink.write_members([member_write("one@acme.org", status_if_new="pending")])
+    results = sink.write_members([member_write("new@acme.org", status="archived", only_if_member=True)])
+    assert "updated" == results[0].kind
+    _check_log(fake)
+
+
+def test_writing_orders_keeps_the_contract(fake, sink):
+    """Orders, customers, products, variants, lines and the store's flag travel in documented requests."""
+    sink.prepare([])
+    with sink.loading_history():
+        sink.write_orders([order_write(items={"1": "BOLT", "2": "NUT"}), order_write("INV/2")])
+    sink.write_orders([order_write(exists=True)])
+    retitled = attrs.evolve(order_write().products[0], id="NEW", title="New")
+    sink.write_orders([order_write("INV-3", products=(retitled,))])
+    sink.write_orders([order_write("INV-4", customer={**order_write().customer, "email_address": "pat@new.org"})])
+    result = sink.write_orders([order_write(items={}, body={"financial_status": "refunded"}, exists=True)])[0]
+    assert "updated" == result.kind
+    _check_log(fake)
