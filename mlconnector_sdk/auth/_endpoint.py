@@ -41,7 +41,9 @@ class _ClientAuth(httpx.Auth, ClientAuth):  # type: ignore[misc]  # authlib has 
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         headers = dict(request.headers)
-        url, headers, body = self.prepare(request.method, str(request.url), headers, request.content)
+        # As bytes, authlib takes any letter beyond ASCII (of a password, say) for an error.
+        form = request.content.decode()
+        url, headers, body = self.prepare(request.method, str(request.url), headers, form)
         headers.pop("content-length", None)
         yield httpx.Request(request.method, url, headers=headers, content=body, extensions=request.extensions)
 

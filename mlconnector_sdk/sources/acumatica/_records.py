@@ -77,6 +77,8 @@ def instant(value: Any, name: str) -> datetime | None:
         moment = datetime.fromisoformat(value)
     except (TypeError, ValueError):
         raise MappingError(f"{name}: not a date and time", reason="bad_stamp") from None
+    if moment.tzinfo is UTC:
+        return moment
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
@@ -283,10 +285,10 @@ def _key(row: Row, name: str) -> str:
 
 def _text(row: Row, name: str) -> str:
     value = row.get(name)
-    if value is None:
-        return ""
     if type(value) is str:
         return value.strip()
+    if value is None:
+        return ""
     if isinstance(value, (dict, list)):
         raise MappingError(f"{name}: expected text", reason="bad_type")
     return str(value)
@@ -294,11 +296,11 @@ def _text(row: Row, name: str) -> str:
 
 def _untouched(row: Row, name: str) -> str:
     value = row.get(name)
-    if value is None:
-        return ""
-    if type(value) is not str:
+    if type(value) is str:
+        return value
+    if value is not None:
         raise MappingError(f"{name}: expected text", reason="bad_type")
-    return value
+    return ""
 
 
 def _part(row: Row, name: str) -> Row:
