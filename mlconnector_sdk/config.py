@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 Secrets: TypeAlias = Callable[[str], str] | Mapping[str, str] | None
+"""Secrets by reference, or a function that finds them; for references other than `env:` and `file:`."""
 
 
 @attrs.frozen(kw_only=True)

@@ -26,6 +26,10 @@ def _aware_utc(value: CursorValue | None) -> CursorValue | None:
     return value
 
 
+def _is_aware(_: object, __: object, value: datetime | None) -> None:
+    _aware_utc(value)
+
+
 @attrs.frozen(kw_only=True)
 class HighWaterMark:
     """The highest cursor value of a stream known committed.
@@ -37,7 +41,7 @@ class HighWaterMark:
 
     stream: str
     value: CursorValue | None = attrs.field(default=None, converter=_aware_utc)
-    full_scan_at: datetime | None = None
+    full_scan_at: datetime | None = attrs.field(default=None, validator=_is_aware)
 
     def __repr__(self) -> str:
         value = self.value.isoformat() if isinstance(self.value, date) else self.value
@@ -154,13 +158,19 @@ class MarkTracker:
 
 
 def encode_mark(value: CursorValue | None) -> tuple[str, str]:
-    """A mark as (type, text), for a store; `("", "")` is no mark."""
+    """A mark as (type, text), for a store; `("", "")` is no mark.
+
+    Raises:
+        TypeError: the type is not one of ours, so it could not be read back.
+    """
     if value is None:
         return "", ""
     if isinstance(value, datetime):
         return "datetime", value.astimezone(UTC).isoformat()
     if isinstance(value, date):
         return "date", value.isoformat()
+    if type(value) not in {int, Decimal, str}:
+        raise TypeError(f"a mark cannot be a {type(value).__name__}")
     return type(value).__name__, str(value)
 
 

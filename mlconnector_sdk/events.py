@@ -105,3 +105,4 @@ class RunFinished:
 Event: TypeAlias = (
     RunStarted | StreamStarted | PageCommitted | RecordSetAside | MarkHeldBack | Waiting | StreamFinished | RunFinished
 )
+"""Anything an engine announces."""

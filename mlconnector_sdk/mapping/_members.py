@@ -49,6 +49,15 @@ def _upper_tags(fields: Mapping[str, FieldSource]) -> dict[str, FieldSource]:
     return {tag.upper(): source for tag, source in fields.items()}
 
 
+def _sources_are_known(_: object, __: object, fields: Mapping[str, FieldSource]) -> None:
+    for tag, source in fields.items():
+        if tag == "EMAIL":
+            raise ConfigurationError("merge_fields: EMAIL is the address itself and cannot be mapped")
+        if isinstance(source, str) and not source.startswith("raw.") and source not in _ATTRIBUTES:
+            known = ", ".join(sorted(_ATTRIBUTES))
+            raise ConfigurationError(f"merge_fields[{tag}]: no record attribute {source!r}; there are: {known}")
+
+
 @attrs.frozen(kw_only=True)
 class MemberMapping:
     """How a party becomes an audience member.
@@ -67,21 +76,14 @@ class MemberMapping:
         'key'
     """
 
-    merge_fields: Mapping[str, FieldSource] = attrs.field(default=_DEFAULT_FIELDS, converter=_upper_tags)
+    merge_fields: Mapping[str, FieldSource] = attrs.field(
+        default=_DEFAULT_FIELDS, converter=_upper_tags, validator=_sources_are_known
+    )
     merge_types: Mapping[str, str] = attrs.field(factory=dict)
     tags: Sequence[TagSource] = ()
     language: FieldSource | None = None
     address_placeholder: str | None = None
     include: Callable[[Any], bool] | None = None
-
-    @merge_fields.validator
-    def _known_sources(self, _: Any, fields: Mapping[str, FieldSource]) -> None:
-        for tag, source in fields.items():
-            if tag == "EMAIL":
-                raise ConfigurationError("merge_fields: EMAIL is the address itself and cannot be mapped")
-            if isinstance(source, str) and not source.startswith("raw.") and source not in _ATTRIBUTES:
-                known = ", ".join(sorted(_ATTRIBUTES))
-                raise ConfigurationError(f"merge_fields[{tag}]: no record attribute {source!r}; there are: {known}")
 
     def wanted_fields(self) -> tuple[MergeField, ...]:
         """The merge fields this mapping fills, as they are created where they are missing.

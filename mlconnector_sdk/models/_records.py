@@ -25,6 +25,8 @@ __all__ = [
 ]
 
 StreamName: TypeAlias = Literal["customers", "contacts", "suppliers", "orders"]
+"""The kinds of record a source reads."""
+
 STREAMS: tuple[StreamName, ...] = ("customers", "contacts", "suppliers", "orders")
 """Every stream in the order a run reads them: people before the orders that name them."""
 
@@ -153,3 +155,4 @@ class Order:
 
 
 Record: TypeAlias = Customer | Contact | Supplier | Order
+"""One record of any stream."""

@@ -23,6 +23,7 @@ __all__ = [
 ]
 
 OutcomeKind: TypeAlias = Literal["created", "updated", "unchanged", "skipped", "dead"]
+"""What became of one record of a run."""
 
 
 @attrs.frozen(kw_only=True)

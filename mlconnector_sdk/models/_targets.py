@@ -23,6 +23,7 @@ __all__ = [
 ]
 
 MemberStatus: TypeAlias = Literal["subscribed", "unsubscribed", "cleaned", "pending", "transactional", "archived"]
+"""Where a member stands; `archived` is reached by archiving only."""
 
 
 def member_id(address: str) -> str:

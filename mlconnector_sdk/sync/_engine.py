@@ -238,7 +238,7 @@ class SyncEngine:
         return tuple(link for link in found if link is not None)
 
     def _chosen(self, streams: Iterable[str] | None) -> tuple[StreamName, ...]:
-        offered = [name for name in STREAMS if name in self._parts.source.streams]
+        offered: list[StreamName] = [name for name in STREAMS if name in self._parts.source.streams]
         if streams is None:
             return tuple(name for name in offered if name != "orders" or self._parts.store is not None)
         wanted = {streams} if isinstance(streams, str) else set(streams)
@@ -268,7 +268,7 @@ class SyncEngine:
         before = self._requests()
         started = parts.clock.monotonic()
         self._stop.clear()
-        self._display = shown_progress() if self._progress is None else self._progress or None
+        self._display = self._chosen_display()
         self._announce(RunStarted(pipeline=parts.name, job_id=job_id, operation=operation, streams=tuple(streams)))
         ok = False
         try:
@@ -283,6 +283,11 @@ class SyncEngine:
             self._announce(RunFinished(pipeline=parts.name, job_id=job_id, ok=ok, seconds=report.seconds))
             if self._display is not None:
                 self._display.close()
+
+    def _chosen_display(self) -> Progress | None:
+        if self._progress is None:
+            return shown_progress()
+        return None if isinstance(self._progress, bool) else self._progress
 
     def _requests(self) -> dict[str, int]:
         parts = self._parts

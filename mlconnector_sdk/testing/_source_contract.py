@@ -69,7 +69,7 @@ class SourceContract(ABC):
             if source.streams[stream].cursor_field is None:
                 continue
             everything = _records(source.read(stream))
-            stamps = sorted(r.modified_at for r in everything.values() if r.modified_at is not None)  # type: ignore[type-var]
+            stamps = sorted(r.modified_at for r in everything.values() if r.modified_at is not None)
             middle = stamps[len(stamps) // 2]
             expected = {key for key, r in everything.items() if r.modified_at is None or r.modified_at >= middle}  # type: ignore[operator]
 

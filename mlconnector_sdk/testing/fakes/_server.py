@@ -291,7 +291,7 @@ class _Listener(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: _Listener
+    server: _Listener  # pyright: ignore[reportIncompatibleVariableOverride] - this handler serves this listener only
     close_connection: bool
 
     def _serve(self) -> None:
