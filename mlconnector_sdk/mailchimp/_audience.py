@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -156,10 +156,10 @@ class _Walk:
                 yield fresh
             if not rows or offset + len(rows) >= now_total:
                 return
-            last = datetime.fromisoformat(str(rows[-1]["last_changed"]))
-            if self.lower is None or last - timedelta(seconds=1) > self.lower:
+            last = _stamp(rows[-1])
+            if last is not None and (self.lower is None or last - timedelta(seconds=1) > self.lower):
                 self.lower = last - timedelta(seconds=1)
-                self._seen = {row["id"] for row in rows if datetime.fromisoformat(row["last_changed"]) == last}
+                self._seen = {row["id"] for row in rows if _stamp(row) == last}
                 offset, total, restarts = 0, None, 0
             else:
                 self._seen.update(row["id"] for row in rows)
@@ -179,6 +179,13 @@ class _Walk:
         if self.status:
             params["status"] = self.status
         return self.client.get(self.url, operation="GET members", **params)
+
+
+def _stamp(row: Mapping[str, Any]) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(row.get("last_changed")))
+    except ValueError:
+        return None
 
 
 def _merge_field(row: dict[str, Any]) -> MergeField | None:

@@ -6,14 +6,14 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, cast
+from typing import Any, Literal
 
 import attrs
 
 from ..errors import (
     ConfigurationError,
+    RecordError,
     RecordNotFoundError,
-    RecordRejectedError,
     ServerFaultError,
     TimeoutExceededError,
 )
@@ -73,11 +73,6 @@ class BulkWriter:
         self._threads = threads
         self._pool: ThreadPoolExecutor | None = None
         self._pool_lock = threading.Lock()
-
-    @property
-    def size(self) -> int:
-        """Members in the next call; it grows while calls are quick and shrinks when they time out."""
-        return self._size
 
     def close(self) -> None:
         """End the threads; harmless when repeated, and the next use begins anew."""
@@ -212,28 +207,27 @@ class BulkWriter:
 
     def _read(self, answer: dict[str, Any], items: Sequence[Item], outcome: _Outcome, request_id: str | None) -> None:
         waiting = {address_key(item[1].address): item for item in items}
-        strays = [
+        unfinished = [
             *self._read_members(answer.get("new_members"), "created", waiting, outcome, request_id),
             *self._read_members(answer.get("updated_members"), "updated", waiting, outcome, request_id),
         ]
         again = self._read_errors(answer.get("errors"), waiting, outcome, request_id)
-        for index, write, status in strays:
-            self._mend(index, write, status, outcome)
+        for index, write in unfinished:
+            outcome.results[index] = self._finished(write, outcome.results[index])
         # Whoever the answer forgets gets a call of their own: nothing is taken for done that was not named.
-        for index, write in [*again, *waiting.values()]:
-            outcome.results[index] = self._single.write(write)
+        self._write_singly([*again, *waiting.values()], outcome)
 
     def _read_members(
         self,
         members: Any,
-        kind: str,
+        kind: Literal["created", "updated"],
         waiting: dict[str, Item],
         outcome: _Outcome,
         request_id: str | None,
-    ) -> list[tuple[int, MemberWrite, str]]:
-        """Note what became of these members; those created with another status than asked are returned."""
+    ) -> list[Item]:
+        """Note what became of these members; those with whom something is left to do are returned."""
         shared: dict[Any, WriteResult] = {}
-        strays = []
+        unfinished = []
         for member in members or ():
             item = waiting.pop(address_key(member.get("email_address") or ""), None)
             if item is None:
@@ -242,22 +236,11 @@ class BulkWriter:
             status = member.get("status")
             result = shared.get(status)
             if result is None:
-                result = shared[status] = WriteResult(
-                    kind="created" if kind == "created" else "updated",
-                    member_status=cast("MemberStatus | None", status),
-                    request_id=request_id,
-                )
+                result = shared[status] = WriteResult(kind=kind, member_status=status, request_id=request_id)
             outcome.results[index] = result
-            if kind == "created" and write.only_if_member:
-                # The links were wrong: whoever was not there is taken out again.
-                self._single.archive(write.address)
-                outcome.results[index] = NOT_A_MEMBER
-                continue
-            if write.tags_off:
-                outcome.results[index] = self._tags_off(write, result)
-            if kind == "created" and status != (write.status or write.status_if_new):
-                strays.append((index, write, str(status)))
-        return strays
+            if write.tags_off or (kind == "created" and (write.only_if_member or status != _asked(write))):
+                unfinished.append(item)
+        return unfinished
 
     def _read_errors(
         self, errors: Any, waiting: dict[str, Item], outcome: _Outcome, request_id: str | None
@@ -277,22 +260,26 @@ class BulkWriter:
                 outcome.results[item[0]] = result_of(refusal(problem))
         return again
 
-    def _mend(self, index: int, write: MemberWrite, status: str, outcome: _Outcome) -> None:
-        if status in {"subscribed", "pending", "transactional"}:
-            # It was created with a status nobody asked for: the bulk call decides on its own here.
-            self._distrusted = True
-        outcome.results[index] = attrs.evolve(
-            outcome.results[index], member_status=self._single.lower(write, status), note="status_differs"
-        )
-
-    def _tags_off(self, write: MemberWrite, result: WriteResult) -> WriteResult:
+    def _finished(self, write: MemberWrite, result: WriteResult) -> WriteResult:
+        """Do what the bulk call could not, or did wrong."""
         try:
+            if result.kind == "created" and write.only_if_member:
+                # The links were wrong: whoever was not there is taken out again.
+                self._single.archive(write.address)
+                return NOT_A_MEMBER
+            if result.kind == "created" and result.member_status != _asked(write):
+                result = self._mended(write, result)
             self._single.switch_tags(write.address, off=write.tags_off)
-        except RecordRejectedError as error:
+        except (RecordError, ServerFaultError) as error:
             return result_of(error)
-        except RecordNotFoundError:
-            return result
         return result
+
+    def _mended(self, write: MemberWrite, result: WriteResult) -> WriteResult:
+        """Take back a status that nobody asked for, and stop trusting the bulk call with new members."""
+        if result.member_status in {"subscribed", "pending", "transactional"}:
+            self._distrusted = True
+        status = self._single.lower(write, str(result.member_status))
+        return attrs.evolve(result, member_status=status, note="status_differs")
 
 
 def rounds_of(writes: Sequence[MemberWrite]) -> list[list[Item]]:
@@ -318,6 +305,10 @@ def _needs_own_call(write: MemberWrite) -> bool:
     return (
         write.previous_address is not None or write.status == "archived" or (write.only_if_member and not write.exists)
     )
+
+
+def _asked(write: MemberWrite) -> MemberStatus:
+    return write.status or write.status_if_new
 
 
 def _body_of(items: Sequence[Item]) -> bytes:

@@ -36,7 +36,7 @@ class AccountLimiter:
     def __exit__(self, *exc: object) -> None:
         with self._changed:
             self._under_way -= 1
-            self._changed.notify()
+            self._changed.notify_all()
 
     def pause(self, seconds: float) -> None:
         """Let nobody start for so long; a longer pause that is under way stands."""

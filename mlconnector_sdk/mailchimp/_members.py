@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Literal, cast
 
 import attrs
 
-from ..errors import ConfigurationError, RecordError, RecordNotFoundError, ServerFaultError
+from ..errors import ConfigurationError, RecordError, RecordNotFoundError, RecordRejectedError, ServerFaultError
 from ..models import MemberStatus, MemberWrite, WriteResult, member_id
 from ._client import MailchimpClient, json_object
 from ._wire import SYSTEM, RefusedError, address_key, encode, path, result_of
@@ -90,20 +91,23 @@ class MemberWriter:
 
         Where that status cannot be set afterwards, the member is unsubscribed: too little mail does no harm. Returns
         the status it has then.
+
+        Raises:
+            RecordError: neither worked; the message says what is left to do by hand.
         """
         asked = write.status or write.status_if_new
         if _MAILABLE.get(status, 0) <= _MAILABLE[asked]:
             return cast("MemberStatus", status)
+        body = _without_tags(write)[0].body
         for wanted in (asked, "unsubscribed"):
-            body = with_status(_without_tags(write)[0].body, "status", wanted)
-            try:
-                answer = self._send("PUT", write.address, body)
-            except RefusedError:
-                continue
-            if answer.get("status") == wanted:
-                return wanted
-            status = str(answer.get("status", status))
-        return cast("MemberStatus", status)
+            with suppress(RecordError, ServerFaultError):
+                if self._send("PUT", write.address, with_status(body, "status", wanted)).get("status") == wanted:
+                    return wanted
+        raise RecordRejectedError(
+            f"Mailchimp created the member as {status}, not {asked}, and does not take it back: unsubscribe it there",
+            system=SYSTEM,
+            reason="status_differs",
+        )
 
     def _url(self, address: str) -> str:
         return f"{self._root}/{member_id(address)}"

@@ -68,6 +68,12 @@ def test_more_merge_fields_than_a_page_are_read(fake, sink):
     assert 84 == len(sink.inspect([]).merge_fields)
 
 
+def test_collections_are_read_page_by_page(fake, sink, monkeypatch):
+    """A collection larger than a page is read whole."""
+    monkeypatch.setattr("mlconnector_sdk.mailchimp._client.LARGEST_PAGE", 3)
+    assert 4 == len(sink.inspect([]).merge_fields)
+
+
 def test_a_field_that_no_mapping_can_name_is_left_out(fake, sink):
     """A tag outside the documented letters cannot be written and does no harm."""
     fake.add_merge_field("ODD-TAG!")
@@ -148,6 +154,19 @@ def test_a_role_that_cannot_write_is_told():
     ):
         found = rows(sink)
     assert (True, False) == (found["connection"].ok, found["role"].ok)
+
+
+def test_a_right_that_is_missing_is_told(fake, sink):
+    """A refusal for lack of rights names the role that is needed."""
+    fake.fail(status=403, body={"title": "Forbidden"})
+    assert "manager" in rows(sink)["connection"].cure
+
+
+def test_a_sink_without_a_store_has_no_row_for_it(make_sink):
+    """What is not configured is neither checked nor prepared."""
+    sink = make_sink(store=None)
+    assert "store" not in rows(sink)
+    assert sink.inspect([]).list_id == sink.prepare([]).list_id
 
 
 def test_a_merge_field_of_another_type_is_told(fake, sink):
@@ -282,6 +301,14 @@ def test_members_that_change_while_we_page_hide_no_others(stamps, moved):
             patch.setattr("mlconnector_sdk.mailchimp._audience.LARGEST_PAGE", 7)
             found = {member.address for member in read(sink, START)}
     assert {member.email_address for member in fake.members.values()} - touched <= found
+
+
+def test_members_without_a_stamp_are_told_too(fake, sink):
+    """Paging needs no stamp to go on."""
+    members = [{"id": f"{n}", "email_address": f"m{n}@acme.org", "status": "subscribed"} for n in range(2)]
+    for number, member in enumerate(members):
+        fake.fail(status=200, body={"members": [member], "total_items": 2}, path="/members", nth=number + 1)
+    assert ["m0@acme.org", "m1@acme.org"] == [member.address for member in read(sink, None)]
 
 
 def test_a_page_is_small_on_the_wire(fake, sink):

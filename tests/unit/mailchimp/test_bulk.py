@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 from mlconnector_sdk.errors import AuthenticationError, ServerFaultError, TimeoutExceededError
 from mlconnector_sdk.mailchimp import MailchimpSink
 from mlconnector_sdk.mailchimp._bulk import rounds_of
-from mlconnector_sdk.models import MemberWrite
+from mlconnector_sdk.models import MemberWrite, member_id
 from mlconnector_sdk.retry import RetryPolicy
 from mlconnector_sdk.testing.fakes._mailchimp import FakeMailchimp
 from tests.unit.mailchimp._writes import member_write, member_writes
@@ -41,6 +41,23 @@ def test_bulk_adds_tags_and_keeps_those_of_others(fake, sink):
     sink.write_members(member_writes(5, more={"tags": ["ERP"]}, tags_off=("Old",)))
     assert ["Marketing", "ERP"] == fake.members["member0@acme.org"].tags
     assert all(not entry.request.json()["sync_tags"] for entry in fake.requests("POST") if "/tags" not in entry.path)
+
+
+@pytest.mark.parametrize(("status", "reason"), [(500, "server_fault"), (404, "not_found"), (400, "refused")])
+def test_a_tag_that_cannot_be_switched_concerns_its_member(fake, sink, status, reason):
+    """The member whose tags were refused is set aside, the others are not."""
+    fake.fail(status=status, body={"title": "?"}, path=f"{member_id('member1@acme.org')}/tags")
+    results = sink.write_members(member_writes(5, tags_off=("Old",)))
+    assert ["created", "dead", "created", "created", "created"] == [result.kind for result in results]
+    assert reason == results[1].reason
+
+
+def test_faults_of_a_few_are_no_outage(fake, sink):
+    """Bad members side by side do not stop the run while others go through."""
+    for number in range(20, 35):
+        fake.poison(f"member{number}@acme.org", "server")
+    results = sink.write_members(member_writes(60))
+    assert set(range(20, 35)) == {number for number, result in enumerate(results) if result.kind == "dead"}
 
 
 def test_bodies_are_joined_as_they_are(fake, sink):
@@ -139,7 +156,8 @@ def test_a_call_whose_answer_is_lost_is_repeated_without_harm(fake, sink):
 
 def test_members_the_answer_forgets_are_written_singly(fake, sink):
     """Nothing is taken for done that the answer does not name."""
-    fake.fail_next(200, body={"new_members": [], "updated_members": None, "errors": [{"error": "?"}]})
+    stranger = {"email_address": "stranger@acme.org", "status": "subscribed"}
+    fake.fail_next(200, body={"new_members": [stranger], "updated_members": None, "errors": [{"error": "?"}]})
     results = sink.write_members(member_writes(4))
     assert (["created"] * 4, 4) == ([result.kind for result in results], len(fake.members))
 

@@ -114,6 +114,15 @@ def test_a_server_that_has_no_status_if_new_in_bulk_is_noticed(bulk):
         }
 
 
+def test_distrust_may_come_in_the_middle_of_a_search():
+    """When the bulk call turns out to ignore `status_if_new` while a bad member is looked for, the rest goes singly."""
+    with FakeMailchimp(bulk_status_if_new="ignore") as fake, sink_of(fake) as sink:
+        fake.poison("member0@acme.org", "schema")
+        results = sink.write_members(member_writes(20, status_if_new="pending"))
+        assert ["dead"] + ["created"] * 19 == [result.kind for result in results]
+        assert {"pending"} == {member.status for member in fake.members.values()}
+
+
 @pytest.mark.parametrize("asked", ["transactional", "pending", "unsubscribed"])
 def test_members_created_more_mailable_than_asked_are_taken_back(wilful, asked):
     """Of the first small call at the most, new members got a wrong status; they end as asked, or unsubscribed."""
@@ -124,6 +133,15 @@ def test_members_created_more_mailable_than_asked_are_taken_back(wilful, asked):
     assert statuses <= {asked, "unsubscribed"}
     assert [member.status for member in wilful.members.values()] == [result.member_status for result in results]
     assert 5 == sum(result.note == "status_differs" for result in results)
+
+
+def test_a_status_that_cannot_be_taken_back_is_told(wilful):
+    """When every correction is refused, the record is set aside with what is left to do."""
+    wilful.fail(status=400, method="PUT", body={"title": "Bad Request"})
+    with sink_of(wilful) as sink:
+        results = sink.write_members(member_writes(4, status_if_new="transactional"))
+    assert {("dead", "status_differs")} == {(result.kind, result.reason) for result in results}
+    assert "unsubscribe it there" in results[0].message
 
 
 def test_members_created_less_mailable_than_asked_are_left(wilful):

@@ -77,6 +77,13 @@ def test_a_move_to_a_taken_address_harms_neither_member(fake, sink):
     )
 
 
+def test_a_refused_move_leaves_the_member(fake, sink):
+    """A new address that Mailchimp will not have sets the record aside, and the member stays where it is."""
+    fake.add_member("pat@old.org")
+    result = sink.write_members([member_write("pat@example.com", previous_address="pat@old.org")])[0]
+    assert ("dead", "address_refused", ["pat@old.org"]) == (result.kind, result.reason, list(fake.members))
+
+
 @pytest.mark.parametrize("previous", ["pat@acme.org", " PAT@acme.org"])
 def test_another_spelling_is_no_move(fake, sink, previous):
     """Upper case and blanks make no other address."""

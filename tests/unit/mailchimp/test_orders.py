@@ -7,7 +7,7 @@ import pytest
 
 from mlconnector_sdk.errors import ConfigurationError, UnavailableError
 from mlconnector_sdk.mailchimp import MailchimpSink, Store
-from mlconnector_sdk.models import OrderWrite, member_id
+from mlconnector_sdk.models import OrderWrite, Product, member_id
 from mlconnector_sdk.retry import RetryPolicy
 from tests.unit.mailchimp._writes import member_write, order_write
 
@@ -157,6 +157,19 @@ def test_a_product_that_exists_gets_the_title(fake, sink):
         write(other, order_write("INV-2", products=(product,)))
     held = fake.products["BOLT"]
     assert ("Bolt M8", ["Bolt M8"]) == (held["title"], [variant["title"] for variant in held["variants"]])
+
+
+def test_a_refused_product_sets_the_order_aside(fake, sink):
+    """An order cannot go without its products; their refusal is its reason."""
+    fake.fail(status=400, path="/products", body={"title": "Invalid Resource", "detail": "No such luck."})
+    assert ("dead", "refused") == write(sink, order_write())
+
+
+def test_a_product_needs_no_item_number(fake, sink):
+    """A placeholder product without item number is created like any other."""
+    product = Product(id="BOLT", title="Other charges")
+    assert ("created", "") == write(sink, order_write(products=(product,)))
+    assert "sku" not in fake.products["BOLT"]["variants"][0]
 
 
 def test_no_product_is_created_twice(fake, make_sink, sink):

@@ -145,6 +145,13 @@ def test_a_gateway_error_asks_for_a_pause(status):
     assert error.retry_after >= 5
 
 
+def test_a_key_that_got_lost_on_the_way_is_told_from_a_wrong_one():
+    """The message points at what strips the header."""
+    error = judge(answer(401, problem(title="API Key Missing")), "GET account")
+    assert isinstance(error, AuthenticationError)
+    assert "Authorization header" in error.message
+
+
 def test_retry_after_is_obeyed_when_it_is_given():
     """A pause that the far side names is handed on."""
     error = judge(HttpReply(status=429, headers={"retry-after": "7"}, body=b""), "GET member")
