@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from .models import Store
     from .policy import SyncPolicy
     from .retry import RetryPolicy
+    from .sources.acumatica import Acumatica
     from .state import MemoryStateStore, SQLiteStateStore, SQLStateStore
     from .sync import SyncEngine
 
 __all__ = [
+    "Acumatica",
     "GLAccountFormat",
     "MailchimpSink",
     "Mapping",
@@ -55,6 +57,7 @@ __all__ = [
 
 # Public name -> the module it lives in. The imports above tell type checkers the same, and a test compares the three.
 _HOMES = {
+    "Acumatica": "sources.acumatica",
     "GLAccountFormat": "mapping",
     "MailchimpSink": "mailchimp",
     "Mapping": "mapping",

@@ -92,7 +92,7 @@ class World:
         self.erp.fake.stop()
         self.mailchimp.stop()
 
-    def sink(self, **settings: Any) -> MailchimpSink:
+    def sink(self, *, key: str | None = None, **settings: Any) -> MailchimpSink:
         settings = {
             "list_id": self.mailchimp.list_id,
             "store": Store(id="acme", name="Acme", currency_code="USD"),
@@ -100,7 +100,7 @@ class World:
             "base_url": self.mailchimp.base_url,
             **settings,
         }
-        return MailchimpSink(self.mailchimp.api_key, **settings)
+        return MailchimpSink(key or self.mailchimp.api_key, **settings)
 
     def engine(self, *, source: Any = None, sink: Any = None, **settings: Any) -> SyncEngine:
         settings = {

@@ -1,0 +1,468 @@
+"""What the engine promises whatever flows through it."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from mlconnector_sdk import Acumatica, MemoryStateStore, RetryPolicy, SQLiteStateStore, SyncEngine, SyncPolicy
+from mlconnector_sdk.auth import CookieLogin
+from mlconnector_sdk.config import load_config
+from mlconnector_sdk.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    LeaseHeldError,
+    LeaseLostError,
+    TransientError,
+    UnavailableError,
+)
+from mlconnector_sdk.events import MarkHeldBack, PageCommitted, RecordSetAside, RunFinished, RunStarted, Waiting
+from tests.scenarios._worlds import World
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """An empty ERP and an empty audience."""
+    with World() as world:
+        yield world
+
+
+def filled(world: World, count: int = 120) -> list[str]:
+    """That many customers, with addresses `c0@…`, `c1@…`."""
+    return [world.erp.add_customer(f"c{number}@harbor-pumps.com", name=f"No {number}") for number in range(count)]
+
+
+# Moving data
+
+
+def test_rows_that_change_while_we_page_are_neither_lost_nor_doubled(world):
+    """Customers edited, added and deleted between two pages: the next run ends in what the ERP says."""
+    keys = filled(world, 300)
+    pages = []
+
+    def meddle(request) -> None:
+        if request.method == "GET" and "/Customer" in request.path and "skip" in request.raw_path:
+            pages.append(request.raw_path)
+            if len(pages) == 2:
+                world.erp.remove(keys[0])
+                world.erp.remove(keys[1])
+                world.erp.rename(keys[250], "Renamed While Paging")
+                world.erp.add_customer("late@harbor-pumps.com", key="AAA")
+
+    world.erp.fake.before_each.append(meddle)
+    report = world.run(streams=["customers"])
+    world.erp.fake.before_each.clear()
+
+    assert report.ok, str(report)
+    assert len(pages) > 3
+    missing = {f"c{n}@harbor-pumps.com" for n in range(2, 300)} - set(world.mailchimp.members)
+    assert missing == set()
+    world.run(streams=["customers"])
+    assert world.status("late@harbor-pumps.com") == "subscribed"
+    assert world.mailchimp.members["c250@harbor-pumps.com"].merge_fields["COMPANY"] == "Renamed While Paging"
+
+
+def test_an_edit_behind_the_companys_back_is_found(world):
+    """A changed e-mail of the company, which does not stamp the customer, is found by the periodic full scan."""
+    key = world.erp.add_customer("old@harbor-pumps.com")
+    world.clock.advance(hours=1)
+    world.erp.add_customer("later@harbor-pumps.com")
+    world.run(streams=["customers"])
+    world.clock.advance(hours=1)
+    world.erp.fake.edit("Customer", key, **{"MainContact.Email": "new@harbor-pumps.com"})
+
+    world.run(streams=["customers"])
+    soon = world.status("new@harbor-pumps.com")
+    report = world.run(streams=["customers"], later=60 * 25)
+
+    assert soon is None
+    assert report.streams["customers"].full
+    assert world.status("new@harbor-pumps.com") == "subscribed"
+
+
+def test_an_edit_of_the_primary_contact_reaches_its_customer(world):
+    """A changed person is found in the contacts, and its customer is read again."""
+    key = world.erp.add_customer("office@harbor-pumps.com")
+    person = world.erp.fake.add_contact(first="Mary", last="Hara", account=key, primary=True)
+    world.run(streams=["customers"])
+    world.clock.advance(hours=1)
+    world.erp.fake.edit("Contact", person, FirstName="Maria")
+
+    world.run(streams=["customers"])
+
+    assert world.mailchimp.members["office@harbor-pumps.com"].merge_fields["FNAME"] == "Maria"
+
+
+def test_a_stamp_in_the_future_is_loaded_and_does_not_stop_later_changes(world):
+    """A record dated ahead is loaded and reported, and what changes afterwards is still found."""
+    keys = filled(world, 3)
+    world.erp.fake.customers[keys[0]]["LastModifiedDateTime"] = world.clock() + timedelta(days=900)
+    report = world.run(streams=["customers"])
+    world.clock.advance(hours=2)
+    world.erp.rename(keys[2], "Found")
+
+    world.run(streams=["customers"])
+
+    assert (3, 1) == (report.streams["customers"].created, report.streams["customers"].future)
+    assert [event.records for event in world.events if isinstance(event, MarkHeldBack)][0] == 1
+    assert world.mailchimp.members["c2@harbor-pumps.com"].merge_fields["COMPANY"] == "Found"
+
+
+# Numbers, events, plans
+
+
+def test_a_plan_foretells_the_run_and_writes_nothing(world):
+    """A plan counts what the run then does, and leaves audience, store and state untouched."""
+    customer = world.erp.add_customer("buyer@harbor-pumps.com")
+    world.erp.add_customer("buyer@harbor-pumps.com")
+    world.erp.add_customer("broken")
+    world.erp.add_order(customer)
+    world.clock.advance(hours=1)
+
+    plan = world.engine().plan()
+
+    assert world.writes == []
+    assert world.state.mark("acme", "customers") is None
+    report = world.run(later=0)
+    assert [s.counts for s in report.streams.values()] == [s.counts for s in plan.streams.values()]
+    assert {("customers", "created"), ("customers", "dead"), ("orders", "created")} <= {
+        (change.stream, change.outcome) for change in plan.changes
+    }
+
+
+def test_events_tell_what_the_report_tells(world):
+    """Events carry the same counts as the report, name every record set aside, and hold no addresses."""
+    filled(world, 5)
+    bad = world.erp.add_customer("broken")
+
+    report = world.run()
+
+    started, *_, finished = world.events
+    assert isinstance(started, RunStarted)
+    assert isinstance(finished, RunFinished)
+    assert not finished.ok
+    assert [("customers", bad)] == [(e.stream, e.key) for e in world.events if isinstance(e, RecordSetAside)]
+    last = [e for e in world.events if isinstance(e, PageCommitted) and e.stream == "customers"][-1]
+    assert report.streams["customers"].counts == dict(last.counts)
+    assert "harbor-pumps.com" not in repr(world.events)
+
+
+def test_a_listener_that_fails_costs_nothing(world, caplog):
+    """An exception in `on_event` is logged and the run goes on."""
+    filled(world, 3)
+
+    def listener(event) -> None:
+        raise RuntimeError("listener is broken")
+
+    with caplog.at_level(logging.CRITICAL, logger="mlconnector_sdk.sync"):
+        report = world.run(on_event=listener)
+
+    assert report.streams["customers"].created == 3
+
+
+def test_requests_are_counted_per_system(world):
+    """The report says how many requests each system got, and those are the requests it really got."""
+    filled(world, 3)
+    world.clock.advance(hours=1)
+    before = len(world.mailchimp.log)
+
+    report = world.run()
+
+    assert report.requests["mailchimp"] == len(world.mailchimp.log) - before
+    assert report.requests["acumatica"] > 0
+
+
+def test_everything_shows_itself_in_a_notebook(world):
+    """Reports, plans, checks, pages and dead letters show escaped HTML tables and one-line reprs."""
+    world.erp.add_customer("broken <b>", name="<script>")
+    engine = world.engine()
+    report = engine.run()
+    with world.erp.source() as source:
+        [page] = source.read("customers")
+
+    for shown in (report, engine.plan(), engine.check(), page, engine.dead_letters()):
+        assert "<table>" in shown._repr_html_()
+        assert "<script>" not in shown._repr_html_()
+        assert "\n" not in repr(shown)
+    assert {"stream", "read", "created"} <= set(report.to_rows()[0])
+
+
+# Two runs, crashes, outages
+
+
+def test_two_runs_of_one_pipeline_never_overlap(world):
+    """While one run holds the lease another one is refused, and told who holds it until when."""
+    filled(world, 20)
+    entered, leave = threading.Event(), threading.Event()
+
+    def wait(request) -> None:
+        if request.method == "POST" and request.path.endswith("/lists/a1b2c3d4e5"):
+            entered.set()
+            leave.wait(10)
+
+    world.mailchimp.before_each.append(wait)
+    first = world.engine()
+    thread = threading.Thread(target=first.run)
+    thread.start()
+    entered.wait(10)
+    with pytest.raises(LeaseHeldError, match="until|expires"):
+        world.engine().run()
+    leave.set()
+    thread.join()
+
+    assert len(world.mailchimp.members) == 20
+
+
+def test_a_run_that_was_overtaken_commits_nothing_more(world):
+    """A worker whose lease was taken over cannot move the mark."""
+    filled(world, 20)
+
+    def overtake(request) -> None:
+        if request.method == "POST" and request.path.endswith("/lists/a1b2c3d4e5"):
+            world.state.acquire(
+                "acme", "somebody else", now=world.clock() + timedelta(days=1), duration=timedelta(minutes=1)
+            )
+
+    world.mailchimp.before_each.append(overtake)
+
+    with pytest.raises(LeaseLostError):
+        world.run(streams=["customers"])
+
+    assert world.state.mark("acme", "customers") is None
+    assert world.state.links("acme", "customers", ["C000001"]) == {}
+
+
+@pytest.mark.parametrize("drop", ["before", "after"])
+def test_a_run_that_broke_is_completed_by_the_next(world, drop):
+    """A sink that vanishes in the middle ends the run; the next one ends where an undisturbed one would have."""
+    filled(world, 1200)
+    world.mailchimp.fail(drop=drop, method="POST", path="/lists/a1b2c3d4e5", nth=4)
+    once = RetryPolicy(attempts=1)
+    with pytest.raises(UnavailableError) as caught:
+        world.run(streams=["customers"], sink=world.sink(retry=once))
+    assert caught.value.report.streams["customers"].error
+    world.mailchimp.faults.clear()
+
+    report = world.run(streams=["customers"])
+
+    assert report.ok, str(report)
+    assert len(world.mailchimp.members) == 1200
+    assert world.run(streams=["customers"], full=True).streams["customers"].unchanged == 1200
+
+
+def test_an_outage_stops_the_run_instead_of_setting_everything_aside(world):
+    """When every record fails with a server fault the run stops; nothing becomes a dead letter."""
+    world.run(streams=["customers"])
+    filled(world, 60)
+    for method in ("POST", "PUT", "PATCH"):
+        world.mailchimp.fail(
+            status=500, body={"title": "Internal Server Error", "status": 500}, method=method, path="/lists/a1b2c3d4e5"
+        )
+
+    with pytest.raises(TransientError):
+        world.run(streams=["customers"], policy=SyncPolicy(max_consecutive_faults=5))
+
+    assert list(world.state.dead_letters("acme")) == []
+
+
+def test_stop_ends_at_a_checkpoint_and_the_next_run_goes_on(world):
+    """`stop()` ends a run between batches; what was loaded stays, the mark does not move, the next run completes."""
+    filled(world, 2500)
+    engine = world.engine(on_event=lambda event: engine.stop() if isinstance(event, PageCommitted) else None)
+
+    report = engine.run(["customers"])
+
+    assert report.stopped
+    assert not report.ok
+    assert 0 < len(world.mailchimp.members) < 2500
+    assert world.state.mark("acme", "customers") is None
+    assert world.run(streams=["customers"]).ok
+    assert len(world.mailchimp.members) == 2500
+
+
+def test_one_stream_that_cannot_be_read_does_not_stop_the_others(world):
+    """Where the user lacks the right to one form, that stream is reported and the others are loaded."""
+    world.erp.add_customer("office@harbor-pumps.com")
+    world.erp.fake.forbid("Vendor")
+
+    report = world.run()
+
+    assert not report.ok
+    assert "AP303000" in report.streams["suppliers"].error
+    assert report.streams["customers"].created == 1
+
+
+def test_rate_limits_are_waited_out_and_announced(world):
+    """A 429 pauses the run and is announced; nothing is lost."""
+    filled(world, 3)
+    world.mailchimp.fail_next(429, times=2, method="POST", path="/lists/a1b2c3d4e5")
+
+    report = world.run(streams=["customers"])
+
+    assert report.ok
+    assert {"mailchimp"} == {event.system for event in world.events if isinstance(event, Waiting)}
+
+
+def test_the_sink_never_gets_more_calls_at_once_than_configured(world):
+    """However many batches are under way, the account sees at most the configured number of calls."""
+    filled(world, 4000)
+    world.mailchimp.latency = 0.02
+
+    world.run(streams=["customers"], sink=world.sink(concurrency=3))
+
+    assert world.mailchimp.max_in_flight <= 3
+
+
+# Checks and configuration
+
+
+def test_a_check_names_every_trouble_with_its_cure(world):
+    """Wrong addresses, versions, passwords, keys and audiences are each one line with a cure, and no exception."""
+    cases = {
+        "password": {"source": _source(world, password="wrong")},
+        "version": {"source": world.erp.source(version="21.200.001")},
+        "key": {"sink": world.sink(key="ffffffffffffffffffffffffffffffff-us6")},
+        "audience": {"sink": world.sink(list_id="nosuchlist")},
+    }
+
+    for name, parts in cases.items():
+        with world.engine(**parts) as engine:
+            checks = engine.check()
+        troubles = [str(row) for row in checks if not row.ok]
+
+        assert troubles, name
+        assert not checks.ok
+        assert all("->" in trouble and "\n" not in trouble and "Traceback" not in trouble for trouble in troubles), troubles
+    with world.engine() as engine:
+        assert engine.check().ok, str(engine.check())
+
+
+def _source(world: World, **login: str) -> Acumatica:
+    auth = CookieLogin(**{"username": "sync", "password": "correct horse", "tenant": "Acme", **login})
+    return Acumatica(world.erp.fake.base_url, auth=auth, retry=RetryPolicy.immediate())
+
+
+def test_wrong_credentials_are_tried_once(world):
+    """A refused password ends the run after one sign-in, because the ERP locks accounts."""
+    with pytest.raises(AuthenticationError):
+        world.run(source=_source(world, password="wrong"))
+
+    assert len(world.erp.fake.requests("POST", "/entity/auth/login")) == 1
+
+
+CONFIG = """
+name = "acme"
+
+[source]
+system = "acumatica"
+url = "{erp}"
+auth = {{ kind = "cookie", username = "sync", password = "env:ERP_PASSWORD", tenant = "Acme" }}
+
+[sink]
+key = "test:key"
+list_id = "a1b2c3d4e5"
+base_url = "{mailchimp}"
+store = {{ id = "acme", name = "Acme", currency_code = "USD" }}
+
+[state]
+path = "{state}"
+
+[mapping.members]
+tags = ["ERP"]
+merge_fields = {{ ERPID = "key", CLASS = "raw.CustomerClass" }}
+
+[policy]
+new_members = "transactional"
+"""
+
+
+def test_an_engine_is_built_from_a_config_anywhere(world, tmp_path, monkeypatch):
+    """A config survives pickling, holds no secret, and builds an engine that works."""
+    monkeypatch.setenv("ERP_PASSWORD", "correct horse")
+    world.erp.add_customer("buyer@harbor-pumps.com", CustomerClass="TRADE")
+    text = CONFIG.format(erp=world.erp.fake.base_url, mailchimp=world.mailchimp.base_url, state=tmp_path / "acme.db")
+    config = pickle.loads(pickle.dumps(load_config(text)))
+
+    with SyncEngine.from_config(config.to_dict(), secrets={"test:key": world.mailchimp.api_key}) as engine:
+        report = engine.run()
+
+    assert report.ok, str(report)
+    member = world.mailchimp.members["buyer@harbor-pumps.com"]
+    assert ("transactional", "TRADE", ["ERP"]) == (member.status, member.merge_fields["CLASS"], list(member.tags))
+
+
+def test_every_mistake_of_a_config_is_told_at_once():
+    """Each mistake stands on a line of its own, as path and problem."""
+    with pytest.raises(ConfigurationError) as caught:
+        load_config({"name": "acme", "source": {"system": "acumatica", "uri": "x"}, "sink": {"key": 5, "list_id": "a"}})
+
+    text = str(caught.value)
+    assert "config.source" in text
+    assert "config.sink.key" in text
+    assert "uri" in text
+    assert len(text.splitlines()) >= 3
+
+
+def test_a_secret_written_into_a_config_is_not_repeated(world):
+    """Where somebody wrote the secret itself instead of a reference, the message does not show it."""
+    text = CONFIG.format(erp="https://erp.acme.org/Acme", mailchimp="https://x.acme.org/3.0", state="acme.db")
+    with pytest.raises(ConfigurationError) as caught:
+        SyncEngine.from_config(text.replace("env:ERP_PASSWORD", "hunter2-hunter2"))
+
+    assert "source.auth.password" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_state_in_a_file_serves_the_next_process(world, tmp_path):
+    """What one engine committed to SQLite, another one on the same file knows."""
+    filled(world, 30)
+    world.run(state=SQLiteStateStore(tmp_path / "acme.db"))
+    before = len(world.writes)
+
+    report = world.run(state=SQLiteStateStore(tmp_path / "acme.db"), full=True)
+
+    assert report.streams["customers"].unchanged == 30
+    assert world.writes[before:] == []
+
+
+def test_parts_that_do_not_fit_are_refused_before_anything_is_sent(world):
+    """An unknown stream, orders without a store, and a policy the source cannot serve are configuration errors."""
+    with pytest.raises(ConfigurationError, match="no invoices"):
+        world.engine().run(["invoices"])
+    with pytest.raises(ConfigurationError, match="store"):
+        world.engine(sink=world.sink(store=None)).run(["orders"])
+    with pytest.raises(ConfigurationError, match="flag_source"):
+        world.engine(policy=SyncPolicy(on_unsubscribe="flag_source"))
+    with pytest.raises(ConfigurationError, match="name"):
+        world.engine(name=" ")
+
+
+def test_an_engine_runs_in_threads_and_repeatedly(world):
+    """One engine runs again and again, also from another thread."""
+    filled(world, 3)
+    engine = world.engine(state=MemoryStateStore())
+    reports = []
+    for _ in range(2):
+        thread = threading.Thread(target=lambda: reports.append(engine.run()))
+        thread.start()
+        thread.join()
+
+    assert [3, 0] == [report.streams["customers"].created for report in reports]
+
+
+def test_secrets_and_addresses_appear_in_no_log(world, caplog):
+    """With every logger at DEBUG, no password, key, cookie or address of anybody is logged."""
+    world.erp.add_customer("somebody@harbor-pumps.com", name="Somebody Secret")
+    world.erp.add_customer("broken address of somebody")
+    with caplog.at_level(logging.DEBUG):
+        world.run()
+
+    text = "\n".join(record.getMessage() for record in caplog.records)
+    assert "mailchimp" in text
+    for secret in ("correct horse", world.mailchimp.api_key, "somebody", "ASPXAUTH", "Somebody Secret"):
+        assert secret not in text
