@@ -37,7 +37,7 @@ class RetryPolicy:
     Attributes:
         attempts: calls in all, the first included.
         within: seconds (or `timedelta`) from the first call to the last pause's end.
-        fault_attempts: calls in all for `ServerFaultError`, which often means one bad record.
+        fault_attempts: calls in all for `ServerFaultError`, which often means one bad record; `attempts` if fewer.
         first_wait, longest_wait: seconds or `timedelta`.
     """
 
@@ -73,7 +73,8 @@ class RetryPolicy:
             tries += 1
             if not repeatable and not isinstance(error, RateLimitError):
                 return True
-            allowed = self.fault_attempts if isinstance(error, ServerFaultError) else self.attempts
+            faulty = isinstance(error, ServerFaultError)
+            allowed = min(self.attempts, self.fault_attempts) if faulty else self.attempts
             pause = self.wait_before_retry(error, tries)
             return tries >= allowed or time.monotonic() - started + pause > self.within
 

@@ -42,6 +42,7 @@ class Link:
         parent: key of the customer that a contact or order belongs to.
         taken_off: what this library itself did to the member: `"unsubscribed"`, `"archived"` or `""`.
         details: line ids of an order, tags this library put on a member.
+        synced_at: when this was written down; two links that differ in nothing else are equal.
     """
 
     stream: str
@@ -55,7 +56,7 @@ class Link:
     parent: str = ""
     taken_off: Literal["", "unsubscribed", "archived"] = ""
     details: tuple[str, ...] = ()
-    synced_at: datetime | None = None
+    synced_at: datetime | None = attrs.field(default=None, eq=False)
 
     def __repr__(self) -> str:
         return f"<Link {self.stream} {self.key} {self.state}>"

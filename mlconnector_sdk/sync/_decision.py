@@ -18,13 +18,14 @@ P = TypeVar("P")
 
 @attrs.define(kw_only=True)
 class Draft(Generic[P]):
-    """A record after mapping and before the state was asked; `error` when it could not be mapped."""
+    """A record before its own link was asked; `error` when it could not be mapped, `skip` when it is left out."""
 
     stream: str
     key: str
     raw: Mapping[str, Any]
     record: P | None = None
     address: str = ""
+    skip: str = ""
     error: RecordError | None = None
 
 

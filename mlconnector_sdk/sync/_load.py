@@ -30,7 +30,7 @@ class Decider(Protocol):
 
     def claims(self, drafts: Sequence[Any]) -> set[str]: ...
 
-    def decide(self, drafts: Sequence[Any]) -> list[Decision]: ...
+    def decide(self, drafts: Sequence[Any], now: datetime) -> list[Decision]: ...
 
     def slices(self, writes: Sequence[Any]) -> list[Sequence[Any]]: ...
 
@@ -106,7 +106,8 @@ class Loader:
         claims = decider.claims(drafts)
         if any(claims & batch.claims for batch in self._under_way):
             self.drain(decider, report)
-        decisions = decider.decide(drafts)
+            claims = decider.claims(drafts)
+        decisions = decider.decide(drafts, self._clock.now())
         writes = [decision.write for decision in decisions if decision.write is not None]
         answers = [self._workers.submit(decider.write, self._sink, part) for part in decider.slices(writes)]
         self._under_way.append(Batch(decisions=decisions, claims=claims, answers=answers, mark=mark))
@@ -163,7 +164,7 @@ class Loader:
         for decision in news:
             own = [decision.link] if decision.link is not None else []
             for link in [*decision.other_links, *own]:
-                links[link.stream, link.key] = attrs.evolve(link, synced_at=now)
+                links[link.stream, link.key] = link
         takeovers = self._takeovers(news)
         awaited = {(letter.stream, letter.key) for letter in takeovers}
         settled = {(d.stream, d.key) for d in batch.decisions if _had_letter(d)} - awaited

@@ -59,6 +59,8 @@ class MemberDecider:
         self._pipeline = pipeline
         self._force = force
         self._before: dict[str, Link] = {}
+        self._now: datetime | None = None
+        self._claimed: set[str] = set()
 
     def draft(self, records: Iterable[Party | UnreadableRow]) -> list[Draft[Party] | UnreadableRow]:
         """Find each record's address; of several versions of one record the last one counts."""
@@ -79,12 +81,13 @@ class MemberDecider:
         self._before = self._state.links(self._pipeline, self.stream, keys)
         addresses = {draft.address for draft in drafts if isinstance(draft, Draft)}
         addresses |= {link.address for link in self._before.values()}
-        return {f"{self.stream}:{key}" for key in keys} | (addresses - {""})
+        self._claimed = {f"{self.stream}:{key}" for key in keys} | (addresses - {""})
+        return self._claimed
 
-    def decide(self, drafts: Sequence[Draft[Party] | UnreadableRow]) -> list[Decision]:
-        """One decision per record, in order."""
-        claims = self.claims(drafts)
-        addresses = [claim for claim in claims if "@" in claim]
+    def decide(self, drafts: Sequence[Draft[Party] | UnreadableRow], now: datetime) -> list[Decision]:
+        """One decision per record, in order; `claims` must have been asked before, on the same state."""
+        self._now = now
+        addresses = [claim for claim in self._claimed if "@" in claim]
         around = _Neighbourhood(self._state.links_to(self._pipeline, addresses))
         suppressions = self._state.suppressions(self._pipeline, addresses)
         decisions = []
@@ -143,21 +146,21 @@ class MemberDecider:
     def _skipped(self, decision: Decision, reason: str, *, address: str, target: str = "") -> Decision:
         before = decision.before
         decision.outcome, decision.reason = "skipped", reason
-        decision.link = attrs.evolve(
-            self._new_link(decision, address),
+        decision.link = Link(
+            stream=self.stream,
+            key=decision.key,
+            address=address,
+            parent=before.parent if before else "",
             state="skipped",
             reason=reason,
             target=target,
             owner=False,
             taken_off=before.taken_off if before and before.address == address else "",
             details=before.details if before and target else (),
+            synced_at=self._now,
         )
-        decision.news = before is None or attrs.evolve(decision.link, synced_at=before.synced_at) != before
+        decision.news = decision.link != before
         return decision
-
-    def _new_link(self, decision: Decision, address: str) -> Link:
-        parent = decision.before.parent if decision.before else ""
-        return Link(stream=self.stream, key=decision.key, address=address, parent=parent)
 
     def _opt_out(self, decision: Decision, address: str, suppression: Suppression | None) -> Decision:
         """The ERP says: do not mail. A member is unsubscribed, somebody who is no member is never made one."""
@@ -284,13 +287,16 @@ class MemberDecider:
             previous_address=previous,
             tags_off=tuple(tag for tag in before.details if tag not in payload.tags) if had_member and before else (),
         )
-        decision.link = attrs.evolve(
-            self._new_link(decision, address),
+        decision.link = Link(
+            stream=self.stream,
+            key=decision.key,
+            address=address,
             target=member_id(address),
             fingerprint=decision.fingerprint,
             parent=party.customer_key if isinstance(party, Contact) else "",
             details=payload.tags,
             taken_off=taken_off,
+            synced_at=self._now,
         )
 
     def _status_if_new(self, suppression: Suppression | None) -> MemberStatus:

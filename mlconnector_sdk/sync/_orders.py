@@ -20,6 +20,7 @@ __all__ = ["OrderDecider"]
 _PRODUCTS, _CUSTOMERS = "products", "store_customers"
 _SLICE = 25
 _NOBODY = {"forgotten", "erased"}
+_KEPT_OUT = {"excluded", "inactive", "opted_out"}
 
 
 class OrderDecider:
@@ -36,6 +37,7 @@ class OrderDecider:
         self._pipeline = pipeline
         self._force = force
         self._before: dict[str, Link] = {}
+        self._now: datetime | None = None
 
     def draft(self, records: Iterable[Order | UnreadableRow]) -> list[Draft[Order] | UnreadableRow]:
         """Find whom each order belongs to; of several versions of one order the last one counts."""
@@ -49,10 +51,16 @@ class OrderDecider:
         ]
 
     def _draft(self, order: Order, customer: Link | None) -> Draft[Order]:
-        """An order belongs to its customer's member, else to the address it was billed to."""
+        """An order belongs to its customer's member, else to the address it was billed to.
+
+        Where the customer is kept out of the audience, its orders stay out too: they would make a member of it.
+        """
         draft = Draft(stream=self.stream, key=order.key, raw=order.raw, record=order)
+        if customer is not None and customer.reason in _KEPT_OUT and not customer.target:
+            draft.skip = f"customer_{customer.reason}"
+            return draft
         try:
-            if customer is not None and customer.address:
+            if customer is not None and customer.address and customer.state != "dead":
                 draft.address = customer.address
             else:
                 draft.address = next(iter(split_emails(order.email)), "")
@@ -67,9 +75,9 @@ class OrderDecider:
         self._before = self._state.links(self._pipeline, self.stream, [*keys, *corrected])
         return {f"{self.stream}:{key}" for key in [*keys, *corrected]}
 
-    def decide(self, drafts: Sequence[Draft[Order] | UnreadableRow]) -> list[Decision]:
-        """One decision per order, in order."""
-        self.claims(drafts)
+    def decide(self, drafts: Sequence[Draft[Order] | UnreadableRow], now: datetime) -> list[Decision]:
+        """One decision per order, in order; `claims` must have been asked before, on the same state."""
+        self._now = now
         addresses = {draft.address for draft in drafts if isinstance(draft, Draft) and draft.address}
         suppressions = self._state.suppressions(self._pipeline, sorted(addresses))
         nobody = {address for address, held in suppressions.items() if held.reason in _NOBODY}
@@ -97,7 +105,7 @@ class OrderDecider:
         try:
             if draft.error is not None:
                 raise draft.error
-            reason = self._reason_to_skip(order, draft.address, nobody)
+            reason = draft.skip or self._reason_to_skip(order, draft.address, nobody)
             if reason:
                 self._skip(decision, order, reason)
                 return None
@@ -119,6 +127,7 @@ class OrderDecider:
             fingerprint=payload.fingerprint,
             parent=order.customer_key,
             details=(f"total:{order.total}", *(line["id"] for line in payload.lines)),
+            synced_at=self._now,
         )
         return payload
 
@@ -147,7 +156,7 @@ class OrderDecider:
             # What the store holds already stays linked, so that a later change finds it.
             link = attrs.evolve(before, state="skipped", reason=reason, fingerprint="")
         decision.link = link
-        decision.news = before is None or attrs.evolve(link, synced_at=before.synced_at) != before
+        decision.news = link != before
 
     def _is_settled(self, decision: Decision) -> bool:
         before = decision.before

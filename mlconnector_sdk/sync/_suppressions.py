@@ -58,7 +58,7 @@ def _checkpoint(
         pipeline=pipeline,
         job_id=job_id,
         suppressions=tuple(Suppression(address=m.address, reason=m.status, origin=origin, at=now) for m in news),
-        lifted=tuple(m.address for m in members if m.status in _MAILABLE and m.address in held),
+        lifted=tuple(m.address for m in members if m.status in _MAILABLE and _held_by(origin, held.get(m.address))),
         audit=tuple(_audit(news, links, job_id=job_id, now=now)),
     )
 
@@ -68,6 +68,11 @@ def _is_news(member: AudienceMember, held: Mapping[str, Suppression], links: Seq
     known = held.get(member.address)
     by_us = any(link.taken_off == member.status for link in links)
     return not by_us and (known is None or known.reason != member.status)
+
+
+def _held_by(origin: str, suppression: Suppression | None) -> bool:
+    """What somebody else said against an address is not for the audience to lift."""
+    return suppression is not None and suppression.origin == origin
 
 
 def _audit(

@@ -337,7 +337,9 @@ def test_a_check_names_every_trouble_with_its_cure(world):
 
         assert troubles, name
         assert not checks.ok
-        assert all("->" in trouble and "\n" not in trouble and "Traceback" not in trouble for trouble in troubles), troubles
+        assert all("->" in trouble and "\n" not in trouble and "Traceback" not in trouble for trouble in troubles), (
+            troubles
+        )
     with world.engine() as engine:
         assert engine.check().ok, str(engine.check())
 

@@ -152,3 +152,14 @@ def test_a_credit_memo_can_refund_the_order_it_corrects(world):
 
     assert "refunded" == world.mailchimp.orders[order_id(whole)]["financial_status"]
     assert "partially_refunded" == world.mailchimp.orders[order_id(part)]["financial_status"]
+
+
+def test_orders_of_customers_kept_out_make_no_members(world):
+    """An invoice of somebody who is inactive in the ERP is left out, because it would create a contact for them."""
+    customer = world.erp.add_customer("idle@harbor-pumps.com", status="Inactive")
+    world.erp.add_order(customer)
+
+    report = world.run()
+
+    assert {"customer_inactive": 1} == dict(report.streams["orders"].reasons)
+    assert world.status("idle@harbor-pumps.com") is None

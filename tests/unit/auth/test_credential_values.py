@@ -24,9 +24,7 @@ VALUES = [
     OAuth2Password(client_id="app", client_secret=SECRET, username="sync", password=SECRET),
     OAuth2ClientCredentials(client_id="app", client_secret=SECRET),
     OAuth2Token(access_token=SECRET, refresh_token=SECRET, expires_at=datetime(2026, 1, 1, tzinfo=UTC)),
-    OAuth2AuthorizationCode(
-        client_id="app", client_secret=SECRET, token=OAuth2Token(access_token=SECRET), save=print
-    ),
+    OAuth2AuthorizationCode(client_id="app", client_secret=SECRET, token=OAuth2Token(access_token=SECRET), save=print),
 ]
 
 
