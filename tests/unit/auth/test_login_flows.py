@@ -141,3 +141,18 @@ def test_basic_credentials_are_sent_until_refused(server):
 
     assert 2 == len(server.log)
     assert "Basic c3luYzpzOmNyZXQ=" == server.log[0].request.headers["authorization"]
+
+
+def test_answer_that_arrives_after_closing_opens_nothing(server):
+    """A session closed by one thread while another waits for its answer stays closed."""
+    flow = SignIn(server).flow()
+    exchange = flow.sync_auth_flow(httpx.Request("GET", f"{server.url}/data"))
+    request = next(exchange)
+    flow.close()
+
+    with pytest.raises(StopIteration):
+        exchange.send(httpx.Response(200, request=request))
+    flow.close()
+
+    assert set() == server.sessions
+    assert 1 == len(server.requests(path="/out"))

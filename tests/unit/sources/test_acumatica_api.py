@@ -328,3 +328,12 @@ def test_wrong_tenant_of_a_client_is_named():
     assert VERDICTS.judge_token(reply(400, {"error": "invalid_grant"})) is None
     assert VERDICTS.judge_token(reply(400, b"[]")) is None
     assert moment_literal(datetime(2024, 1, 1, tzinfo=UTC)).endswith("00.000Z'")
+
+
+def test_documents_with_one_number_are_asked_for_once():
+    """Two documents that share a number need one condition."""
+    shape = shape_of(ENTITIES["SalesInvoice"], 24)
+
+    batches = list(key_batches(shape, ["Invoice/AR1", "Credit Memo/AR1"]))
+
+    assert [(["Invoice/AR1", "Credit Memo/AR1"], "ReferenceNbr eq 'AR1'")] == batches

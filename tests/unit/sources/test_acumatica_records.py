@@ -52,6 +52,8 @@ def test_rows_are_unwrapped_to_plain_values():
     row["custom"] = {"Document": {"CuryID": {"type": "CustomStringField", "value": "USD"}}}
     row["_links"] = {"self": "/x"}
     row["Nothing"] = None
+    row["ParentRecord"] = {"value": None}
+    row["files"] = [{"id": "1", "filename": "x.pdf"}]
 
     assert {
         "id": "0eaa2628",

@@ -228,6 +228,29 @@ def test_missing_right_to_customers_is_an_error(erp, source):
         list(source.read("customers", Window(lower=START)))
 
 
+def test_right_lost_in_the_middle_is_an_error(erp, clock, source):
+    """Only the missing right to persons is forgiven, not one to the accounts themselves."""
+    erp.add_customer("C1")
+    clock.advance(hours=1)
+    erp.add_contact(100, account="C1")
+    striking_before(erp, "Contact", 1, lambda: erp.forbid("Customer"))
+
+    with pytest.raises(PermissionDeniedError, match="AR303000"):
+        list(source.read("customers", Window(lower=START + timedelta(minutes=1))))
+
+
+def test_forgotten_accounts_are_only_read_once_more(erp, source, monkeypatch):
+    """The memory of accounts read is bounded; beyond it an account may come twice, and none is missed."""
+    monkeypatch.setattr("mlconnector_sdk.sources.acumatica._source._REMEMBERED_ACCOUNTS", 1)
+    for number in range(3):
+        erp.add_customer(f"C{number}")
+        erp.add_contact(100 + number, account=f"C{number}")
+
+    found = Counter(keys_of(source.read("customers", Window(lower=START))))
+
+    assert {"C0": 2, "C1": 2, "C2": 1} == found
+
+
 # -- fetching by key --------------------------------------------------------------------------------------------------
 
 
@@ -337,6 +360,30 @@ def test_screen_field_the_site_lacks_is_given_up(erp, caplog):
 
     assert ("", Decimal(2)) == (order.currency, order.total)
     assert "Document.CuryID" in caplog.text
+
+
+def test_name_unknown_to_the_server_is_an_error(erp, source):
+    """Where nothing can be given up, an unknown field ends the reading after one request."""
+    failure = {
+        "message": "An error has occurred.",
+        "exceptionMessage": "The given key was not present in the dictionary.",
+        "exceptionType": "System.Collections.Generic.KeyNotFoundException",
+    }
+    erp.fail(status=500, body=failure, path="/Customer")
+
+    with pytest.raises(ContractError, match="does not exist in this version"):
+        list(source.read("customers"))
+    assert 1 == len(erp.requests(path="/Customer"))
+
+
+def test_list_in_the_place_of_a_record_is_an_error(erp, source):
+    """A by-key call that answers a list is a broken contract."""
+    erp.add_customer("C1")
+    erp.cannot_optimize["Customer"] = ["PrimaryContact"]
+    erp.fail(status=200, body=[], headers={"Content-Type": "application/json"}, path="/Customer/C1")
+
+    with pytest.raises(ContractError, match="one record"):
+        list(source.read("customers"))
 
 
 # -- a site's own fields ----------------------------------------------------------------------------------------------
