@@ -62,8 +62,14 @@ class Source(Protocol):
         """HTTP requests sent so far."""
         ...
 
-    def attach(self, *, retry: RetryPolicy | None = None, on_wait: WaitListener | None = None) -> None:
-        """An engine's wishes: its retry policy if it has one, and who is told of pauses."""
+    def attach(
+        self,
+        *,
+        retry: RetryPolicy | None = None,
+        on_wait: WaitListener | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """An engine's wishes: its retry policy if it has one, who is told of pauses, and what time it is here."""
 
     def check(self) -> Iterable[CheckResult]:
         """Try connection, credentials, version and rights; never raises, reads at most a row per stream."""
@@ -117,8 +123,14 @@ class Sink(Protocol):
         """Where orders go, if they go anywhere."""
         ...
 
-    def attach(self, *, retry: RetryPolicy | None = None, on_wait: WaitListener | None = None) -> None:
-        """An engine's wishes: its retry policy if it has one, and who is told of pauses."""
+    def attach(
+        self,
+        *,
+        retry: RetryPolicy | None = None,
+        on_wait: WaitListener | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """An engine's wishes: its retry policy if it has one, who is told of pauses, and what time it is here."""
 
     def check(self, wanted: Sequence[MergeField]) -> Iterable[CheckResult]:
         """Try connection, key, audience, merge fields and store; never raises, writes nothing."""

@@ -22,7 +22,7 @@ from ..models import (
     Store,
     WriteResult,
 )
-from ..protocols import WaitListener
+from ..protocols import Clock, WaitListener
 from ..retry import RetryPolicy
 from ._audience import AudienceReader, create_merge_field
 from ._bulk import BulkWriter
@@ -122,8 +122,14 @@ class MailchimpSink:
         """HTTP requests sent so far, repeats included."""
         return self._client.http.request_count
 
-    def attach(self, *, retry: RetryPolicy | None = None, on_wait: WaitListener | None = None) -> None:
-        """An engine's wishes: its retry policy if it has one, and who is told of pauses."""
+    def attach(
+        self,
+        *,
+        retry: RetryPolicy | None = None,
+        on_wait: WaitListener | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """An engine's wishes: its retry policy if it has one, and who is told of pauses; the clock is Mailchimp's."""
         self._client.attach(retry=retry, on_wait=on_wait)
 
     # Before the first write

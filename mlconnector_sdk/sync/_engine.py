@@ -87,8 +87,8 @@ class SyncEngine:
             raise ConfigurationError(
                 f'policy: on_unsubscribe="flag_source" needs a source that can; {source.system} cannot'
             )
-        source.attach(retry=retry, on_wait=self._waiting)
-        sink.attach(retry=retry, on_wait=self._waiting)
+        for part in (source, sink):
+            part.attach(retry=retry, on_wait=self._waiting, clock=self._parts.clock)
 
     @classmethod
     def from_config(

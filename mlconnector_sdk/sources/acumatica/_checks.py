@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Protocol
 
 from ...errors import MLConnectorError
 from ...models import CheckResult, StreamName, StreamSpec
+from ...protocols import Clock
 from ...retry import RetryPolicy
 from ._listing import Listing
 from ._session import ONCE, SYSTEM, Session
@@ -26,14 +26,14 @@ class Listings(Protocol):
 
 
 def check_instance(
-    session: Session, streams: Mapping[StreamName, StreamSpec], listing_of: Listings
+    session: Session, streams: Mapping[StreamName, StreamSpec], listing_of: Listings, clock: Clock
 ) -> Iterator[CheckResult]:
     """The results, in the order in which one thing depends on another; ends where nothing further can be tried."""
     address = _tried("address and version", lambda: _address(session), cure=_ADDRESS_CURE)
     yield address
     if not address.ok:
         return
-    yield _tried("clock", lambda: _clock(session))
+    yield _tried("clock", lambda: _clock(session, clock))
     sign_in = _tried("sign-in", lambda: _sign_in(session))
     yield sign_in
     if sign_in.ok:
@@ -77,8 +77,8 @@ def _stream(stream: StreamName, listing_of: Listings) -> str:
     return f"{entity.name} (form {entity.screen}){lacks}{slow}"
 
 
-def _clock(session: Session) -> str:
-    ahead = (session.now(retry=ONCE) - datetime.now(UTC)).total_seconds()
+def _clock(session: Session, clock: Clock) -> str:
+    ahead = (session.now(retry=ONCE) - clock.now()).total_seconds()
     way = "ahead of" if ahead >= 0 else "behind"
     text = f"the instance is {abs(ahead):.0f} s {way} this machine"
     if abs(ahead) > TOLERATED_SKEW:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -11,7 +12,7 @@ from typing import Any, Literal, Self
 from ...cursors import Window
 from ...errors import ConfigurationError, MappingError, PermissionDeniedError
 from ...models import STREAMS, CheckResult, Page, Record, StreamName, StreamSpec, UnreadableRow
-from ...protocols import WaitListener
+from ...protocols import Clock, SystemClock, WaitListener
 from ...retry import RetryPolicy
 from ._api import moment_literal
 from ._checks import check_instance
@@ -108,7 +109,11 @@ class Acumatica:
         self._reader = Reader(
             customer_email=customer_email, statuses={**DEFAULT_STATUSES, **(statuses or {})}, opt_outs=tests
         )
-        release = None if version is None else field_release(endpoint, version)
+        # A version that cannot be is told by `check` and by the first request, with the versions that exist.
+        release = None
+        if version is not None:
+            with suppress(ConfigurationError):
+                release = field_release(endpoint, version)
         self._streams: dict[StreamName, StreamSpec] = {
             name: self._spec(name, entity_of(name, orders, release), overlap, full_scan_every) for name in STREAMS
         }
@@ -116,6 +121,7 @@ class Acumatica:
             base_url, auth=auth, endpoint=endpoint, version=version, retry=retry, timeout=timeout, seat_wait=seat_wait
         )
         self._listings: dict[StreamName, Listing] = {}
+        self._clock: Clock = SystemClock()
 
     @staticmethod
     def _spec(name: StreamName, entity: Entity, overlap: timedelta, full_scan_every: timedelta | None) -> StreamSpec:
@@ -148,13 +154,20 @@ class Acumatica:
         """HTTP requests sent so far."""
         return self._session.request_count
 
-    def attach(self, *, retry: RetryPolicy | None = None, on_wait: WaitListener | None = None) -> None:
-        """An engine's wishes: its retry policy if it has one, and who is told of pauses."""
+    def attach(
+        self,
+        *,
+        retry: RetryPolicy | None = None,
+        on_wait: WaitListener | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """An engine's wishes: its retry policy if it has one, who is told of pauses, and what time it is here."""
         self._session.attach(retry=retry, on_wait=on_wait)
+        self._clock = clock or self._clock
 
     def check(self) -> Iterator[CheckResult]:
         """Try address, version, sign-in, clock and each entity, a line each; never raises, tries nothing twice."""
-        return check_instance(self._session, self._streams, self._listing)
+        return check_instance(self._session, self._streams, self._listing, self._clock)
 
     def present(self, stream: StreamName) -> datetime:
         """The instance's clock, minus the time a change may take to become visible."""

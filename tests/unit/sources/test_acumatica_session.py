@@ -385,7 +385,6 @@ def test_older_builds_list_endpoints_as_an_array(erp):
         ({"optout_field": {"orders": "UsrX"}}, "optout_field"),
         ({"custom_fields": {"clients": ["UsrX"]}}, "custom_fields"),
         ({"custom_fields": {"customers": "UsrX"}}, "custom_fields"),
-        ({"version": "18.200.001"}, "20.200.001"),
     ],
 )
 def test_wrong_setting_is_refused_at_once(erp, settings, named):
@@ -394,6 +393,16 @@ def test_wrong_setting_is_refused_at_once(erp, settings, named):
         source_of(erp, **settings)
 
     assert [] == erp.log
+
+
+def test_a_version_too_old_is_told_with_those_that_exist(erp):
+    """A version the instance lacks, or one older than any we know, is one line of the check."""
+    with source_of(erp, version="18.200.001") as source:
+        [row] = source.check()
+
+    assert not row.ok
+    assert "18.200.001" in row.detail
+    assert "24.200.001" in row.cure
 
 
 def test_missing_date_header_is_named(erp):
