@@ -1,0 +1,120 @@
+"""Pipelines as plain data."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlconnector_sdk import MemoryStateStore, SQLiteStateStore, SQLStateStore
+from mlconnector_sdk.auth import CookieLogin, OAuth2AuthorizationCode, OAuth2Password
+from mlconnector_sdk.config import build_parts, load_config
+from mlconnector_sdk.errors import ConfigurationError
+
+KEY = "0123456789abcdef0123456789abcdef-us6"
+SECRETS = {"s:key": KEY, "s:password": "pw", "s:client": "cs", "s:refresh": "rt", "s:url": "sqlite://"}
+AUTHS = {
+    "cookie": {"kind": "cookie", "username": "sync", "password": "s:password", "tenant": "Acme"},
+    "password": {
+        "kind": "password",
+        "username": "sync",
+        "password": "s:password",
+        "client_id": "id@Acme",
+        "client_secret": "s:client",
+    },
+    "code": {"kind": "code", "client_id": "id@Acme", "client_secret": "s:client", "refresh_token": "s:refresh"},
+}
+
+
+def config(**parts) -> dict:
+    return {
+        "name": "acme",
+        "source": {"system": "acumatica", "url": "https://erp.acme.org/Acme", "auth": AUTHS["cookie"]},
+        "sink": {"key": "s:key", "list_id": "a1"},
+        "state": {"kind": "memory"},
+        **parts,
+    }
+
+
+def auth_of(kind: str):
+    """What the source is given to sign in with."""
+    from mlconnector_sdk.config import AuthConfig, _auth, _SecretLookup
+
+    return _auth(AuthConfig(**AUTHS[kind]), _SecretLookup(SECRETS))
+
+
+def test_every_way_to_sign_in_can_be_configured():
+    """Cookie, password and stored refresh token become the values of `mlconnector_sdk.auth`."""
+    assert auth_of("cookie") == CookieLogin(username="sync", password="pw", tenant="Acme")
+    assert auth_of("password") == OAuth2Password(
+        client_id="id@Acme", client_secret="cs", username="sync", password="pw"
+    )
+    code = auth_of("code")
+    assert isinstance(code, OAuth2AuthorizationCode)
+    assert code.token is not None
+    assert code.token.refresh_token == "rt"
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [
+        ({"kind": "memory"}, MemoryStateStore),
+        ({"kind": "sqlite", "path": "acme.db"}, SQLiteStateStore),
+        ({"kind": "sql", "url": "s:url"}, SQLStateStore),
+    ],
+)
+def test_every_state_store_can_be_configured(state, kind):
+    """Memory, a SQLite file, or a database by URL."""
+    assert type(build_parts(config(state=state), secrets=SECRETS)["state"]) is kind
+
+
+def test_durations_are_seconds():
+    """Retry settings are plain numbers of seconds."""
+    retry = build_parts(config(retry={"attempts": 2, "within": 30, "longest_wait": 1.5}), secrets=SECRETS)["retry"]
+
+    assert (retry.attempts, retry.within, retry.longest_wait) == (2, 30.0, 1.5)
+
+
+def test_a_config_survives_the_way_through_plain_data():
+    """What `to_dict` gives, `load_config` takes, and it is the same pipeline."""
+    loaded = load_config(config(mapping={"members": {"tags": ["ERP"]}, "contacts": {"language": "language"}}, retry={}))
+
+    assert load_config(loaded.to_dict()) == loaded
+    assert load_config(loaded) is loaded
+
+
+def test_secrets_come_from_environment_files_and_the_caller(tmp_path, monkeypatch):
+    """`env:` and `file:` are read here; anything else is asked from the caller, as a mapping or a function."""
+    (tmp_path / "key").write_text(f"{KEY}\n")
+    monkeypatch.setenv("ACME_KEY", KEY)
+    cookie = {**AUTHS["cookie"], "password": "any"}
+    source = {"system": "acumatica", "url": "https://erp.acme.org/Acme", "auth": cookie}
+    for reference in ("env:ACME_KEY", f"file:{tmp_path / 'key'}", "vault:acme"):
+        sink = {"key": reference, "list_id": "a1"}
+        parts = build_parts(config(source=source, sink=sink), secrets=lambda name: {"vault:acme": KEY}.get(name, "x"))
+        assert parts["sink"].list_id == "a1"
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"sink": {"key": "env:NO_SUCH_NAME", "list_id": "a1"}}, "sink.key: no secret found for env:NO_SUCH_NAME"),
+        ({"state": {"kind": "sqlite"}}, "state.path"),
+        ({"policy": {"inactive": "delete"}}, "config.policy"),
+        ({"source": {"system": "sap"}}, "config.source"),
+        ({"state": {"kind": "memory", "path": 5}}, "config.state.path"),
+        ({"sink": {"key": "s:key", "list_id": "a1", "concurrency": "8"}}, "config.sink.concurrency"),
+        ({"retry": {"within": "long"}}, "config.retry.within"),
+        ({"nmae": "x"}, "nmae"),
+    ],
+)
+def test_mistakes_are_named_by_path(change, named):
+    """Each mistake says where it stands."""
+    with pytest.raises(ConfigurationError, match=named):
+        build_parts(config(**change), secrets=SECRETS)
+
+
+def test_text_that_is_no_toml_is_told():
+    """A broken file is a configuration error too."""
+    with pytest.raises(ConfigurationError, match="TOML"):
+        load_config("name = ")
+    assert load_config('name="a"\n[source]\nsystem="acumatica"\nurl="https://x.org"\nauth={kind="cookie"}\n'
+                       '[sink]\nkey="k"\nlist_id="l"\n[state]\n').name == "a"  # fmt: skip
