@@ -64,12 +64,18 @@ def structure_config(data: Any, kind: type[T], *, where: str = "config") -> T:
         return _converter().structure(data, kind)
     except Exception as error:  # cattrs raises groups of whatever the hooks raised
         problems = cattrs.transform_error(error, path=where, format_exception=_problem)
-        raise ConfigurationError("\n".join(problems)) from None
+        raise ConfigurationError("\n".join(map(_path_first, problems))) from None
 
 
 def unstructure_config(value: Any) -> Any:
     """One of our configuration values as plain dicts, lists and numbers."""
     return _converter().unstructure(value)
+
+
+def _path_first(line: str) -> str:
+    """Cattrs says `problem @ path`; people look for the path first."""
+    problem, _, path = line.rpartition(" @ ")
+    return f"{path}: {problem}"
 
 
 def _problem(error: BaseException, kind: type | None) -> str:

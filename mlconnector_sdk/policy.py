@@ -19,7 +19,9 @@ class SyncPolicy:
         inactive: what happens to the member of a customer that became inactive. New members are never created for
             inactive records.
         reactivated: whether a member that this sync itself took off comes back when the customer is active again.
-        on_unsubscribe: what an unsubscribe in Mailchimp does to the ERP side.
+        on_unsubscribe: what an unsubscribe in Mailchimp leads to: the address is suppressed from then on; that, and
+            the ERP's records are flagged, by sources that can; or it is only noted in the audit (bounced and archived
+            addresses are suppressed all the same).
         shared_email: who speaks for an address that several ERP records share: the first one met keeps it
             (`"first_owner"`), or a customer outranks contacts and suppliers (`"customer_first"`).
         suppliers: status of members created for suppliers, or `"ignore"` to leave suppliers out.

@@ -37,7 +37,17 @@ from .models import (
 )
 from .retry import RetryPolicy
 
-__all__ = ["Clock", "Progress", "Sink", "Source", "StateStore", "SystemClock", "Vault", "WaitListener"]
+__all__ = [
+    "Clock",
+    "FlaggingSource",
+    "Progress",
+    "Sink",
+    "Source",
+    "StateStore",
+    "SystemClock",
+    "Vault",
+    "WaitListener",
+]
 
 WaitListener: TypeAlias = Callable[[str, str, TransientError, float, int], None]
 """Told of a pause: system, operation, the error, seconds, failed calls so far."""
@@ -97,6 +107,14 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Log off and close connections; harmless when repeated."""
+
+
+@runtime_checkable
+class FlaggingSource(Protocol):
+    """A source that can also tell its ERP that somebody must not be mailed."""
+
+    def flag(self, stream: str, key: str, suppression: Suppression) -> None:
+        """Mark the record in the ERP; harmless when repeated. Raises `TransientError` or `FatalError` only."""
 
 
 @runtime_checkable

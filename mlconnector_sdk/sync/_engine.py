@@ -15,10 +15,10 @@ import attrs
 from ..errors import ConfigurationError, MLConnectorError, TransientError
 from ..events import Event, RunFinished, RunStarted, Waiting
 from ..mapping import Mapping as RecordMapping
-from ..models import STREAMS, AuditEntry, CheckResult, DeadLetters, Link, StreamName
+from ..models import STREAMS, AuditEntry, CheckResult, DeadLetters, Link, StreamName, Suppression
 from ..policy import SyncPolicy
 from ..progress import shown_progress
-from ..protocols import Clock, Progress, Sink, Source, StateStore, SystemClock
+from ..protocols import Clock, FlaggingSource, Progress, Sink, Source, StateStore, SystemClock
 from ..retry import RetryPolicy
 from ._lease import HeldLease, this_owner
 from ._plan import ForetellingSink, StateOverlay
@@ -82,11 +82,8 @@ class SyncEngine:
             store=sink.store,
             clock=clock or SystemClock(),
             announce=self._announce,
+            flag=_flag_of(source) if policy is not None and policy.on_unsubscribe == "flag_source" else None,
         )
-        if self._parts.policy.on_unsubscribe == "flag_source" and not hasattr(source, "flag"):
-            raise ConfigurationError(
-                f'policy: on_unsubscribe="flag_source" needs a source that can; {source.system} cannot'
-            )
         for part in (source, sink):
             part.attach(retry=retry, on_wait=self._waiting, clock=self._parts.clock)
 
@@ -205,7 +202,10 @@ class SyncEngine:
         return report
 
     def stop(self) -> None:
-        """Ask a run in another thread to end at its next checkpoint; the next run goes on from there."""
+        """Ask the run under way to end at its next checkpoint; the run after it goes on from there.
+
+        May be called from any thread or signal handler. While no run is under way, the next one is stopped.
+        """
         self._stop.set()
 
     def dead_letters(
@@ -267,7 +267,6 @@ class SyncEngine:
         report = Report(operation=operation, pipeline=parts.name, job_id=job_id, started_at=began)
         before = self._requests()
         started = parts.clock.monotonic()
-        self._stop.clear()
         self._display = self._chosen_display()
         self._announce(RunStarted(pipeline=parts.name, job_id=job_id, operation=operation, streams=tuple(streams)))
         ok = False
@@ -283,6 +282,7 @@ class SyncEngine:
             self._announce(RunFinished(pipeline=parts.name, job_id=job_id, ok=ok, seconds=report.seconds))
             if self._display is not None:
                 self._display.close()
+            self._stop.clear()
 
     def _chosen_display(self) -> Progress | None:
         if self._progress is None:
@@ -304,3 +304,12 @@ class SyncEngine:
                 listener(event)
             except Exception:  # a listener's bug must not cost a record
                 log.exception("an event listener failed on %s", type(event).__name__)
+
+
+def _flag_of(source: Source) -> Callable[[str, str, Suppression], None]:
+    """What tells the ERP that somebody unsubscribed."""
+    if not isinstance(source, FlaggingSource):
+        raise ConfigurationError(
+            f'policy: on_unsubscribe="flag_source" needs a source that can; {source.system} cannot'
+        )
+    return source.flag

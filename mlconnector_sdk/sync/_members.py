@@ -207,9 +207,11 @@ class MemberDecider:
         if owner is not None and not self._outranks(owner):
             return self._share(decision, address, around)
         suppression = suppressions.get(address)
+        target = decision.before.target if decision.before and decision.before.address == address else ""
         if suppression is not None and suppression.reason not in _MAY_HEAR_NEWS:
-            target = decision.before.target if decision.before and decision.before.address == address else ""
             return self._skipped(decision, suppression.reason, address=address, target=target)
+        if around.is_opted_out(address) and not target:
+            return self._skipped(decision, "address_opted_out", address=address)
         tagged = party.status == "inactive" and self._policy.inactive == "tag"
         more_tags = (self._policy.inactive_tag,) if tagged else ()
         payload = self._mapper.payload(party, address, more_tags=more_tags)
@@ -262,7 +264,8 @@ class MemberDecider:
         had_member = before is not None and bool(before.target)
         moved = had_member and before is not None and before.address != address
         status: MemberStatus | None = None
-        born_as = self._status_if_new(suppressions.get(address))
+        silent = address in suppressions or around.is_opted_out(address)
+        born_as: MemberStatus = "unsubscribed" if silent else self._first_status()
         previous = None
         if moved and before is not None:
             held = suppressions.get(before.address)
@@ -275,7 +278,8 @@ class MemberDecider:
                 # A bounced address is left behind: it says nothing about the new one.
                 previous = before.address
         taken_off = before.taken_off if before else ""
-        if taken_off and self._policy.reactivated == "resubscribe" and address not in suppressions and not moved:
+        may_return = address not in suppressions and not around.is_opted_out(address) and not moved
+        if taken_off and self._policy.reactivated == "resubscribe" and may_return:
             status, taken_off = "subscribed", ""
         decision.write = MemberWrite(
             record_key=decision.key,
@@ -299,9 +303,7 @@ class MemberDecider:
             synced_at=self._now,
         )
 
-    def _status_if_new(self, suppression: Suppression | None) -> MemberStatus:
-        if suppression is not None:
-            return "unsubscribed"
+    def _first_status(self) -> MemberStatus:
         wish = self._policy.suppliers if self.stream == "suppliers" else self._policy.new_members
         assert wish != "ignore"
         return "pending" if wish == "subscribed" and self._audience.double_optin else wish
@@ -386,6 +388,10 @@ class _Neighbourhood:
     def owner(self, address: str, stream: str, key: str) -> Link | None:
         """Another record that speaks for this address already."""
         return next((link for link in self.others(address, stream, key) if link.owner), None)
+
+    def is_opted_out(self, address: str) -> bool:
+        """Some record at this address says: do not mail; that holds for the address, whoever speaks for it."""
+        return any(link.reason == "opted_out" for link in self._links.get(address, {}).values())
 
     def note(self, decision: Decision) -> None:
         """Take over what a decision changes."""

@@ -137,7 +137,7 @@ class Report:
             if report.error:
                 yield f"    not finished: {report.error}"
         if self.suppressed:
-            yield f"  {self.suppressed} addresses newly unsubscribed, cleaned or archived in the audience"
+            yield f"  newly unsubscribed, cleaned or archived in the audience: {self.suppressed}"
         if self.requests:
             yield "  requests: " + ", ".join(f"{system} {number}" for system, number in self.requests.items())
 

@@ -33,6 +33,7 @@ from ..models import (
     Store,
     StreamName,
     StreamSpec,
+    Suppression,
     UnreadableRow,
 )
 from ..policy import SyncPolicy
@@ -67,6 +68,7 @@ class Parts:
     store: Store | None
     clock: Clock
     announce: Callable[[Event], None]
+    flag: Callable[[str, str, Suppression], None] | None = None
 
 
 class Run:
@@ -98,6 +100,8 @@ class Run:
             pipeline=parts.name,
             job_id=self._report.job_id,
             clock=parts.clock,
+            keep_unsubscribes=parts.policy.on_unsubscribe != "log",
+            flag=parts.flag,
         )
         self._audience = parts.sink.prepare(parts.mapping.wanted_fields())
 
@@ -118,6 +122,7 @@ class Run:
         for stream in self._parts.source.streams:
             chosen = [letter for letter in letters if letter.stream == stream]
             if chosen:
+                self._parts.announce(StreamStarted(job_id=self._report.job_id, stream=stream, full=False))
                 with self._reported(stream):
                     self._reload(stream, chosen)
         self._take_over_addresses()

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
+import attrs
+
 from ..cursors import HighWaterMark, next_window
 from ..models import AudienceMember, AuditEntry, Checkpoint, Link, Suppression
 from ..protocols import Clock, Sink, StateStore
@@ -30,20 +32,45 @@ def refresh_suppressions(
     pipeline: str,
     job_id: str,
     clock: Clock,
+    keep_unsubscribes: bool = True,
+    flag: Callable[[str, str, Suppression], None] | None = None,
 ) -> int:
-    """Bring the state's suppressions up to the audience's present; returns how many are new."""
+    """Bring the state's suppressions up to the audience's present; returns how many members are newly silent.
+
+    Args:
+        keep_unsubscribes: whether an unsubscribe becomes a suppression, or is only noted in the audit.
+        flag: told stream, key and suppression of each ERP record concerned, before the suppression is committed, so
+            that a crash repeats it rather than losing it.
+    """
     present = sink.present()
     since = next_window(state.mark(pipeline, AUDIENCE), present, _OVERLAP).lower
     assert since is None or isinstance(since, datetime)
     found = 0
     for members in sink.changed_members(since):
         checkpoint = _checkpoint(members, state, pipeline=pipeline, job_id=job_id, now=clock.now(), origin=sink.system)
-        if checkpoint.suppressions or checkpoint.lifted:
+        if flag is not None:
+            _flag_sources(checkpoint.suppressions, state, pipeline, flag)
+        found += len(checkpoint.suppressions)
+        if not keep_unsubscribes:
+            kept = tuple(held for held in checkpoint.suppressions if held.reason != "unsubscribed")
+            checkpoint = attrs.evolve(checkpoint, suppressions=kept)
+        if checkpoint.suppressions or checkpoint.lifted or checkpoint.audit:
             commit(checkpoint)
-            found += len(checkpoint.suppressions)
     mark = HighWaterMark(stream=AUDIENCE, value=present)
     commit(Checkpoint(pipeline=pipeline, job_id=job_id, mark=mark))
     return found
+
+
+def _flag_sources(
+    suppressions: Sequence[Suppression],
+    state: StateStore,
+    pipeline: str,
+    flag: Callable[[str, str, Suppression], None],
+) -> None:
+    links = state.links_to(pipeline, [held.address for held in suppressions])
+    for held in suppressions:
+        for link in links.get(held.address, ()):
+            flag(link.stream, link.key, held)
 
 
 def _checkpoint(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +12,9 @@ from .fakes import FakeAcumatica, FakeMailchimp
 
 __all__ = ["fake_acumatica", "fake_clock", "fake_mailchimp"]
 
-pytest.register_assert_rewrite("mlconnector_sdk.testing._source_contract", "mlconnector_sdk.testing._state_contract")
+for _suite in ("_lease_contract", "_source_contract", "_state_contract"):
+    if f"mlconnector_sdk.testing.{_suite}" not in sys.modules:
+        pytest.register_assert_rewrite(f"mlconnector_sdk.testing.{_suite}")
 
 
 @pytest.fixture

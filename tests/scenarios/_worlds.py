@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from mlconnector_sdk import MailchimpSink, Store, SyncEngine
 from mlconnector_sdk.auth import CookieLogin
@@ -24,10 +24,10 @@ class AcumaticaEnd:
     def __init__(self, clock: FakeClock, **options: Any) -> None:
         self.fake = FakeAcumatica(clock=clock, **options)
 
-    def source(self, **settings: Any) -> Source:
+    def source(self, *, kind: type[Acumatica] = Acumatica, **settings: Any) -> Source:
         login = CookieLogin(username="sync", password="correct horse", tenant="Acme")
         settings = {"retry": RetryPolicy.immediate(), "version": self.fake.version, "page_size": 50, **settings}
-        return Acumatica(self.fake.base_url, auth=login, **settings)
+        return kind(self.fake.base_url, auth=login, **settings)
 
     def add_customer(
         self, email: str | None, *, name: str = "Harbor Pumps", key: str | None = None, **more: Any
@@ -81,7 +81,7 @@ class World:
         self.events: list[Any] = []
         self._engines: list[SyncEngine] = []
 
-    def __enter__(self) -> World:
+    def __enter__(self) -> Self:
         self.erp.fake.start()
         self.mailchimp.start()
         return self

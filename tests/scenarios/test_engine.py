@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import pickle
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -23,13 +22,6 @@ from mlconnector_sdk.errors import (
 )
 from mlconnector_sdk.events import MarkHeldBack, PageCommitted, RecordSetAside, RunFinished, RunStarted, Waiting
 from tests.scenarios._worlds import World
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    """An empty ERP and an empty audience."""
-    with World() as world:
-        yield world
 
 
 def filled(world: World, count: int = 120) -> list[str]:
@@ -109,7 +101,7 @@ def test_a_stamp_in_the_future_is_loaded_and_does_not_stop_later_changes(world):
     world.run(streams=["customers"])
 
     assert (3, 1) == (report.streams["customers"].created, report.streams["customers"].future)
-    assert [event.records for event in world.events if isinstance(event, MarkHeldBack)][0] == 1
+    assert next(event.records for event in world.events if isinstance(event, MarkHeldBack)) == 1
     assert world.mailchimp.members["c2@harbor-pumps.com"].merge_fields["COMPANY"] == "Found"
 
 
@@ -210,7 +202,7 @@ def test_two_runs_of_one_pipeline_never_overlap(world):
     thread = threading.Thread(target=first.run)
     thread.start()
     entered.wait(10)
-    with pytest.raises(LeaseHeldError, match="until|expires"):
+    with pytest.raises(LeaseHeldError, match=r"until|expires"):
         world.engine().run()
     leave.set()
     thread.join()

@@ -2,19 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
 from mlconnector_sdk import SyncPolicy
 from mlconnector_sdk.mapping import order_id
-from tests.scenarios._worlds import World
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with World() as world:
-        yield world
 
 
 def test_posted_invoices_become_orders_with_their_lines(world):

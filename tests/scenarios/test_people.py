@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from mlconnector_sdk import Mapping, MemberMapping, SyncPolicy
+from mlconnector_sdk import Acumatica, Mapping, MemberMapping, SyncPolicy
 from tests.scenarios._worlds import World
 
 PEOPLE = ["customers", "contacts", "suppliers"]
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
-    with World() as world:
-        yield world
-
-
 def assert_adds_up(report) -> None:
+    """Hold every stream to its balance."""
     for stream in report.streams.values():
         assert stream.read == stream.created + stream.updated + stream.unchanged + stream.skipped + stream.dead
 
@@ -384,3 +377,52 @@ def test_a_tag_of_ours_goes_when_its_value_changes(world):
     world.run(streams=["customers"], mapping=mapping)
 
     assert ["class:TRADE"] == sorted(world.mailchimp.members["tagged@harbor-pumps.com"].tags)
+
+
+@pytest.mark.parametrize("first", ["opted out", "not opted out"])
+def test_an_optout_holds_for_a_shared_address(world, first):
+    """Of two records with one address, one opted out: nobody is mailed there, whichever is met first."""
+    for flag in [True, False] if first == "opted out" else [False, True]:
+        world.erp.add_contact("shared@harbor-pumps.com", NoMassMail=flag)
+
+    world.run(streams=["contacts"])
+    world.run(streams=["contacts"], full=True)
+
+    assert world.status("shared@harbor-pumps.com") in {None, "unsubscribed"}
+
+
+def test_unsubscribes_can_be_only_noted(world):
+    """With `on_unsubscribe="log"` an unsubscribe is in the audit and not in the suppressions; a bounce is in both."""
+    policy = SyncPolicy(on_unsubscribe="log")
+    left, bounced = (world.erp.add_customer(f"{name}@harbor-pumps.com") for name in ("left", "bounced"))
+    world.run(streams=["customers"], policy=policy)
+    world.mailchimp.unsubscribe("left@harbor-pumps.com")
+    world.mailchimp.clean("bounced@harbor-pumps.com")
+
+    report = world.run(streams=["customers"], policy=policy)
+
+    assert report.suppressed == 2
+    assert {"bounced@harbor-pumps.com"} == set(
+        world.state.suppressions("acme", ["left@harbor-pumps.com", "bounced@harbor-pumps.com"])
+    )
+    for key in (left, bounced):
+        assert "suppressed" in [entry.outcome for entry in world.engine().audit(source_key=key)]
+
+
+def test_a_source_that_can_flag_is_told_of_unsubscribes(world):
+    """With `on_unsubscribe="flag_source"` the ERP record of whoever left is flagged."""
+    flagged = []
+
+    class Flagging(Acumatica):
+        def flag(self, stream, key, suppression) -> None:
+            flagged.append((stream, key, suppression.reason))
+
+    key = world.erp.add_customer("left@harbor-pumps.com")
+    world.run(streams=["customers"])
+    world.mailchimp.unsubscribe("left@harbor-pumps.com")
+
+    world.run(
+        streams=["customers"], source=world.erp.source(kind=Flagging), policy=SyncPolicy(on_unsubscribe="flag_source")
+    )
+
+    assert [("customers", key, "unsubscribed")] == flagged

@@ -25,6 +25,7 @@ AUTHS = {
 
 
 def config(**parts) -> dict:
+    """A config that needs only the secrets above."""
     return {
         "name": "acme",
         "source": {"system": "acumatica", "url": "https://erp.acme.org/Acme", "auth": AUTHS["cookie"]},

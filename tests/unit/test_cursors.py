@@ -16,6 +16,7 @@ MARKS = st.one_of(STAMPS, st.dates(), st.integers(), st.decimals(allow_nan=False
 
 
 def mark(value) -> HighWaterMark:
+    """A mark of the customers."""
     return HighWaterMark(stream="customers", value=value)
 
 
@@ -118,7 +119,9 @@ def test_the_mark_never_steps_back_nor_passes_the_present(seen, present, before)
         assert after >= before
 
 
-@given(st.lists(st.tuples(STAMPS, st.booleans()), min_size=1, max_size=15), st.timedeltas(timedelta(0), timedelta(days=1)))
+@given(
+    st.lists(st.tuples(STAMPS, st.booleans()), min_size=1, max_size=15), st.timedeltas(timedelta(0), timedelta(days=1))
+)
 def test_no_record_is_ever_behind_all_windows(records, overlap):
     """A record stamped later than what a window covered is inside the next window."""
     present = max(stamp for stamp, _ in records)

@@ -30,6 +30,7 @@ class Echo(FakeServer):
 
 
 def judge(reply: HttpReply, operation: str) -> MLConnectorError | None:
+    """Errors by status."""
     if reply.status == 429:
         return RateLimitError("slow down", retry_after=retry_after(reply))
     return None if reply.status < 400 else UnavailableError(f"status {reply.status}")
@@ -37,12 +38,14 @@ def judge(reply: HttpReply, operation: str) -> MLConnectorError | None:
 
 @pytest.fixture
 def echo() -> Iterator[Echo]:
+    """A server that answers what it was asked."""
     with Echo() as echo:
         yield echo
 
 
 @pytest.fixture
 def client(echo) -> Iterator[HttpClient]:
+    """A client of that server, impatient."""
     client = HttpClient("echo", f"{echo.url}/api/", judge=judge, retry=RetryPolicy.immediate(3), timeout=0.5)
     yield client
     client.close()
@@ -112,7 +115,7 @@ def test_redirects_are_not_followed(client, echo):
 
 
 def test_foreign_loggers_stay_silent_about_our_calls_only(client, echo, caplog):
-    """httpx and httpcore log nothing of ours, and all of others'."""
+    """Httpx and httpcore log nothing of ours, and all of others'."""
     with caplog.at_level(logging.DEBUG):
         client.request("GET", "/x?password=topsecret", operation="GET x")
         ours = "\n".join(record.getMessage() for record in caplog.records)

@@ -36,7 +36,9 @@ def test_transient_errors_are_tried_again():
     flaky = Flaky(UnavailableError("down"), RateLimitError("slow", retry_after=0.01), TimeoutExceededError("late"))
     pauses = []
 
-    answer = RetryPolicy.immediate().call(flaky, on_wait=lambda error, wait, tries: pauses.append((error.reason, tries)))
+    answer = RetryPolicy.immediate().call(
+        flaky, on_wait=lambda error, wait, tries: pauses.append((error.reason, tries))
+    )
 
     assert (answer, flaky.calls) == ("answer", 4)
     assert pauses == [("unavailable", 1), ("rate_limited", 2), ("timeout", 3)]

@@ -15,14 +15,17 @@ STORE = Store(id="acme", name="Acme", currency_code="USD")
 
 
 def line(**fields) -> OrderLine:
+    """A line of two pumps."""
     return OrderLine(**{"key": "1", "product_key": "PUMP", "title": "Pump", "quantity": Decimal(2), **fields})
 
 
 def order(*lines: OrderLine, **fields) -> Order:
+    """An invoice over 100."""
     return Order(**{"key": "Invoice/1", "lines": lines or (line(),), "total": Decimal(100), **fields})
 
 
 def mapped(document: Order, mapping: OrderMapping | None = None):
+    """The payload for one buyer."""
     return OrderMapper(mapping or OrderMapping(), STORE).payload(document, "buyer@harbor-pumps.com")
 
 
@@ -96,8 +99,8 @@ def test_documents_can_be_left_out():
 
 
 @given(
-    st.decimals(Decimal("-1000"), Decimal("1000"), places=3),
-    st.decimals(Decimal(0), Decimal("1000"), places=2),
+    st.decimals(Decimal(-1000), Decimal(1000), places=3),
+    st.decimals(Decimal(0), Decimal(1000), places=2),
 )
 def test_quantities_are_whole_and_positive(quantity, price):
     """Whatever the ERP's quantity, Mailchimp gets whole positive pieces, and a whole quantity keeps its number."""

@@ -15,10 +15,12 @@ SEATTLE = Address(line1="12 Mill Lane", city="Seattle", region="WA", postal_code
 
 
 def customer(**fields) -> Customer:
+    """A customer with an address."""
     return Customer(**{"key": "C1", "name": "Harbor Pumps", "email": "Office@Harbor-Pumps.com", **fields})
 
 
 def body_of(party: Customer, mapping: MemberMapping | None = None, *fields: MergeField, **more) -> dict:
+    """The body it becomes for an audience with these fields."""
     audience = Audience(list_id="a1", merge_fields={field.tag: field for field in fields})
     mapper = MemberMapper(mapping or MemberMapping(), audience)
     return json.loads(mapper.payload(party, mapper.address(party), **more).body)
