@@ -36,6 +36,7 @@ from .protocols import WaitListener
 from .retry import RetryPolicy
 
 __all__ = [
+    "BodyReader",
     "HttpClient",
     "HttpReply",
     "Judge",
@@ -54,11 +55,12 @@ _ours: ContextVar[bool] = ContextVar("mlconnector_sdk_http", default=False)
 
 @attrs.frozen(kw_only=True)
 class HttpReply:
-    """A whole answer. Header names are lower case."""
+    """A whole answer. Header names are lower case; `parsed` is what a reader made of the body, if it got to see it."""
 
     status: int
     headers: Mapping[str, str]
-    body: bytes = attrs.field(repr=False)
+    body: bytes = attrs.field(default=b"", repr=False)
+    parsed: Any = attrs.field(default=None, repr=False)
 
     @property
     def media_type(self) -> str:
@@ -80,6 +82,9 @@ class HttpReply:
         """
         return json.loads(self.body, parse_float=Decimal if decimals else None)
 
+
+BodyReader: TypeAlias = Callable[[Iterator[bytes]], Any]
+"""Makes something of a body while it arrives; raises one of our errors when it cannot."""
 
 Judge: TypeAlias = Callable[[HttpReply, str], MLConnectorError | None]
 """Given an answer and the operation's name, the error it means, or `None` when it is good."""
@@ -184,6 +189,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         repeatable: bool = True,
         retry: RetryPolicy | None = None,
+        reader: BodyReader | None = None,
     ) -> HttpReply:
         """One exchange with retries.
 
@@ -191,6 +197,8 @@ class HttpClient:
             path: appended to `base_url`; already percent-encoded. An absolute URL is used as it is.
             operation: what this is, for messages; keep personal data out of it.
             repeatable: sending it twice is harmless.
+            reader: given the body of a good JSON answer piece by piece, instead of keeping it whole; what it returns
+                is `HttpReply.parsed`. It starts anew when the exchange is repeated.
 
         Raises:
             TransientError: still failing after the retry policy's limits.
@@ -201,7 +209,7 @@ class HttpClient:
         request = self._client.build_request(method, url, params=params, content=content, headers=headers)
 
         def attempt() -> HttpReply:
-            return self._attempt(request, operation)
+            return self._attempt(request, operation, reader)
 
         def waiting(error: TransientError, seconds: float, tries: int) -> None:
             self._announce(error, operation, seconds, tries)
@@ -215,13 +223,18 @@ class HttpClient:
                 self._open.close()
                 self._open = None
 
-    def _attempt(self, request: httpx.Request, operation: str) -> HttpReply:
+    def _attempt(self, request: httpx.Request, operation: str, reader: BodyReader | None) -> HttpReply:
         started = time.monotonic()
         with self._limiter, guarded(self.system, operation):
             with self._count_lock:
                 self._count += 1
-            response = self._client.send(request)
-        reply = HttpReply(status=response.status_code, headers=_lower(response.headers), body=response.content)
+            response = self._client.send(request, stream=True)
+            try:
+                reply = _read(response, reader)
+            finally:
+                response.close()
+                # The response and its stream hold each other; cut, a large answer is free at once.
+                response.stream = httpx.ByteStream(b"")
         seconds = time.monotonic() - started
         log.debug(
             "%s %s -> %d in %.3f s",
@@ -244,6 +257,13 @@ class HttpClient:
         log.info("%s %s: %s; next try in %.1f s", self.system, operation, error.reason, seconds)
         if self.on_wait is not None:
             self.on_wait(self.system, operation, error, seconds, tries)
+
+
+def _read(response: httpx.Response, reader: BodyReader | None) -> HttpReply:
+    reply = HttpReply(status=response.status_code, headers=_lower(response.headers))
+    if reader is not None and reply.status == 200 and reply.media_type.endswith("json"):
+        return attrs.evolve(reply, parsed=reader(response.iter_bytes()))
+    return attrs.evolve(reply, body=response.read())
 
 
 def checked_url(url: str, system: str) -> str:

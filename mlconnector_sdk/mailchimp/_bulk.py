@@ -10,15 +10,17 @@ from typing import Any, Literal
 
 import attrs
 
+from .._json_stream import entries
 from ..errors import (
     ConfigurationError,
+    ContractError,
     RecordError,
     RecordNotFoundError,
     ServerFaultError,
     TimeoutExceededError,
 )
 from ..models import MemberStatus, MemberWrite, WriteResult
-from ._client import READ_TIMEOUT, MailchimpClient, json_object
+from ._client import READ_TIMEOUT, MailchimpClient
 from ._members import LENIENT, NOT_A_MEMBER, MemberWriter, checked, with_status
 from ._wire import SYSTEM, Problem, RefusedError, address_key, path, refusal, result_of
 
@@ -46,6 +48,15 @@ class _Outcome:
 
     results: dict[int, WriteResult] = attrs.field(factory=dict)
     faults: int = 0
+
+
+@attrs.define
+class _Answer:
+    """What a bulk answer says: address and status of those written, and the errors."""
+
+    created: list[tuple[str, Any]] = attrs.field(factory=list)
+    updated: list[tuple[str, Any]] = attrs.field(factory=list)
+    errors: list[dict[str, Any]] = attrs.field(factory=list)
 
 
 class BulkWriter:
@@ -147,6 +158,7 @@ class BulkWriter:
                 params=LENIENT,
                 # A call that timed out is sent again in smaller parts, not as it was.
                 retry=attrs.evolve(self._client.retry, within=min(self._client.retry.within, READ_TIMEOUT)),
+                reader=_answer_in,
             )
         except RefusedError as error:
             self._on_refusal(items, error, outcome)
@@ -164,8 +176,8 @@ class BulkWriter:
         else:
             outcome.faults = 0
             self._grow(time.monotonic() - started)
-            request_id = reply.headers.get("x-request-id")
-            self._read(json_object(reply), items, outcome, request_id)
+            answer = reply.parsed if isinstance(reply.parsed, _Answer) else _answer_in([reply.body])
+            self._read(answer, items, outcome, reply.headers.get("x-request-id"))
 
     def _on_refusal(self, items: Sequence[Item], error: RefusedError, outcome: _Outcome) -> None:
         outcome.faults = 0
@@ -205,13 +217,13 @@ class BulkWriter:
 
     # One answer
 
-    def _read(self, answer: dict[str, Any], items: Sequence[Item], outcome: _Outcome, request_id: str | None) -> None:
+    def _read(self, answer: _Answer, items: Sequence[Item], outcome: _Outcome, request_id: str | None) -> None:
         waiting = {address_key(item[1].address): item for item in items}
         unfinished = [
-            *self._read_members(answer.get("new_members"), "created", waiting, outcome, request_id),
-            *self._read_members(answer.get("updated_members"), "updated", waiting, outcome, request_id),
+            *self._read_members(answer.created, "created", waiting, outcome, request_id),
+            *self._read_members(answer.updated, "updated", waiting, outcome, request_id),
         ]
-        again = self._read_errors(answer.get("errors"), waiting, outcome, request_id)
+        again = self._read_errors(answer.errors, waiting, outcome, request_id)
         for index, write in unfinished:
             outcome.results[index] = self._finished(write, outcome.results[index])
         # Whoever the answer forgets gets a call of their own: nothing is taken for done that was not named.
@@ -219,7 +231,7 @@ class BulkWriter:
 
     def _read_members(
         self,
-        members: Any,
+        members: Iterable[tuple[str, Any]],
         kind: Literal["created", "updated"],
         waiting: dict[str, Item],
         outcome: _Outcome,
@@ -228,12 +240,11 @@ class BulkWriter:
         """Note what became of these members; those with whom something is left to do are returned."""
         shared: dict[Any, WriteResult] = {}
         unfinished = []
-        for member in members or ():
-            item = waiting.pop(address_key(member.get("email_address") or ""), None)
+        for address, status in members:
+            item = waiting.pop(address_key(address), None)
             if item is None:
                 continue
             index, write = item
-            status = member.get("status")
             result = shared.get(status)
             if result is None:
                 result = shared[status] = WriteResult(kind=kind, member_status=status, request_id=request_id)
@@ -243,11 +254,11 @@ class BulkWriter:
         return unfinished
 
     def _read_errors(
-        self, errors: Any, waiting: dict[str, Item], outcome: _Outcome, request_id: str | None
+        self, errors: Iterable[dict[str, Any]], waiting: dict[str, Item], outcome: _Outcome, request_id: str | None
     ) -> list[Item]:
         """Note what was refused; those to try again by calls of their own are returned."""
         again = []
-        for entry in errors or ():
+        for entry in errors:
             item = waiting.pop(address_key(str(entry.get("email_address") or "")), None)
             if item is None:
                 continue
@@ -280,6 +291,25 @@ class BulkWriter:
             self._distrusted = True
         status = self._single.lower(write, str(result.member_status))
         return attrs.evolve(result, member_status=status, note="status_differs")
+
+
+def _answer_in(chunks: Iterable[bytes]) -> _Answer:
+    """Read while it arrives: each member comes back whole, some 4 kB of which two values matter.
+
+    Raises:
+        ContractError: this is no bulk answer.
+    """
+    answer = _Answer()
+    written = {"new_members": answer.created, "updated_members": answer.updated}
+    try:
+        for key, entry in entries(chunks):
+            if key in written and isinstance(entry, dict):
+                written[key].append((str(entry.get("email_address") or ""), entry.get("status")))
+            elif key == "errors" and isinstance(entry, dict):
+                answer.errors.append(entry)
+    except ValueError:
+        raise ContractError("the answer is no JSON object: check base_url", system=SYSTEM) from None
+    return answer
 
 
 def rounds_of(writes: Sequence[MemberWrite]) -> list[list[Item]]:

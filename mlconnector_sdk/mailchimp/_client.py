@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from .._http import HttpClient, HttpReply, checked_url
+from .._http import BodyReader, HttpClient, HttpReply, checked_url
 from ..errors import ConfigurationError, ContractError
 from ..protocols import WaitListener
 from ..retry import RetryPolicy
@@ -76,6 +76,7 @@ class MailchimpClient:
         operation: str,
         params: Mapping[str, str] | None = None,
         retry: RetryPolicy | None = None,
+        reader: BodyReader | None = None,
     ) -> HttpReply:
         """One exchange; every write this package makes may be repeated without harm.
 
@@ -93,6 +94,7 @@ class MailchimpClient:
             content=content,
             headers={"Content-Type": "application/json"} if content is not None else None,
             retry=retry or self.retry,
+            reader=reader,
         )
 
     def get(self, path: str, *, operation: str, **params: str | int) -> dict[str, Any]:
