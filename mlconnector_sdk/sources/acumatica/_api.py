@@ -28,6 +28,7 @@ from ...errors import (
     ServerFaultError,
     UnavailableError,
 )
+from .._odata import any_of, query_text, text_literal
 from ._fields import SCREENS, Entity, Shape
 
 __all__ = [
@@ -40,7 +41,6 @@ __all__ = [
     "moment_literal",
     "offers_in",
     "rejections_in",
-    "text_literal",
 ]
 
 QUERY_LENGTH = 1800
@@ -69,11 +69,6 @@ class CannotOptimizeError(ContractError):
 # -- asking ---------------------------------------------------------------------------------------------------------
 
 
-def text_literal(value: str) -> str:
-    """An OData v3 string: in quotes, apostrophes doubled."""
-    return "'" + value.replace("'", "''") + "'"
-
-
 def moment_literal(value: datetime) -> str:
     """An instant, cut (never rounded up) to the millisecond the server keeps; a plain quoted string is refused."""
     text = value.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
@@ -95,12 +90,7 @@ def list_path(
         "$top": "" if top is None else str(top),
         "$skip": str(skip) if skip else "",
     }
-    # Commas, slashes and quotes may stand as they are, which keeps long selections within IIS's limit.
-    text = "&".join(f"{name}={quote(value, safe=_SAFE)}" for name, value in query.items() if value)
-    return f"/{shape.entity.name}{by_key or ''}?{text}"
-
-
-_SAFE = "/,:'()-._~"
+    return f"/{shape.entity.name}{by_key or ''}?{query_text(query)}"
 
 
 def key_path(parts: Sequence[str]) -> str:
@@ -115,21 +105,7 @@ def key_batches(shape: Shape, keys: Iterable[str]) -> Iterator[tuple[list[str], 
     by number, and the caller drops those of another type.
     """
     room = QUERY_LENGTH - len(list_path(shape, filter_text="x"))
-    batch: list[str] = []
-    terms: list[str] = []
-    length = 0
-    for key in keys:
-        term = _key_term(shape.entity, key)
-        cost = len(quote(f" or {term}", safe=_SAFE))
-        if batch and length + cost > room:
-            yield batch, " or ".join(terms)
-            batch, terms, length = [], [], 0
-        batch.append(key)
-        if term not in terms:
-            terms.append(term)
-            length += cost
-    if batch:
-        yield batch, " or ".join(terms)
+    return any_of(keys, lambda key: _key_term(shape.entity, key), room=room)
 
 
 def _key_term(entity: Entity, key: str) -> str:

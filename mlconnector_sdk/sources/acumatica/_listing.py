@@ -13,9 +13,10 @@ import attrs
 from ...errors import ContractError, RecordNotFoundError
 from ...retry import RetryPolicy
 from .._paging import offset_pages
+from .._values import Row, value_at
 from ._api import CannotOptimizeError, key_batches, key_path, list_path
 from ._fields import Shape
-from ._records import Row, unwrapped, value_at
+from ._records import unwrapped
 from ._session import SYSTEM, Session
 
 __all__ = ["Listing"]

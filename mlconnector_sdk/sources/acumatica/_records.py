@@ -6,24 +6,33 @@ plain row is what `raw` keeps and what can be read again later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
-from typing import Any, Literal, TypeAlias
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 import attrs
 
 from ...errors import MappingError
 from ...models import Address, Contact, Customer, Order, OrderLine, Record, StreamName, Supplier
+from .._settings import OptOut, PartyStatus
+from .._values import (
+    ZERO,
+    AddressFields,
+    Row,
+    address_in,
+    amount_in,
+    day_in,
+    key_in,
+    part_in,
+    parts_in,
+    text_in,
+    untouched_in,
+    value_at,
+)
 
-__all__ = ["OptOut", "Reader", "Row", "instant", "unwrapped", "value_at"]
+__all__ = ["Reader", "instant", "unwrapped"]
 
-Row: TypeAlias = dict[str, Any]
-OptOut: TypeAlias = Callable[[Mapping[str, Any]], bool]
-PartyStatus: TypeAlias = Literal["active", "inactive", "on_hold"]
-
-_NOWHERE = Address()
-_ZERO = Decimal(0)
+_ADDRESS: AddressFields = ("AddressLine1", "AddressLine2", "City", "State", "PostalCode", "Country")
 _BARE = frozenset({"rowNumber", "note", "_links", "files"})
 _POSTED = frozenset({"Open", "Closed", "Reserved", "Canceled"})
 _CONFIRMED = frozenset({"Open", "Shipping", "Back Order", "Completed", "Canceled"})
@@ -59,16 +68,6 @@ def unwrapped(row: Mapping[str, Any]) -> Row:
     return plain
 
 
-def value_at(row: Mapping[str, Any], path: Iterable[str]) -> Any:
-    """The value below nested names, `None` where there is none."""
-    value: Any = row
-    for name in path:
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(name)
-    return value
-
-
 def instant(value: Any, name: str) -> datetime | None:
     """A change stamp, aware UTC. The server writes true UTC with 0 to 7 digits of a second's fraction."""
     if value is None or value == "":
@@ -99,22 +98,22 @@ class Reader:
 
     def customer(self, row: Row) -> Customer:
         """A row of `Customer`."""
-        main, person = _part(row, "MainContact"), _part(row, "PrimaryContact")
+        main, person = part_in(row, "MainContact"), part_in(row, "PrimaryContact")
         return Customer(
-            key=_key(row, "CustomerID"),
-            name=_text(row, "CustomerName"),
-            currency=_text(row, "CurrencyID"),
-            group=_text(row, "CustomerClass"),
+            key=key_in(row, "CustomerID"),
+            name=text_in(row, "CustomerName"),
+            currency=text_in(row, "CurrencyID"),
+            group=text_in(row, "CustomerClass"),
             **self._party(row, main, person, "customers"),
         )
 
     def supplier(self, row: Row) -> Supplier:
         """A row of `Vendor`."""
-        main, person = _part(row, "MainContact"), _part(row, "PrimaryContact")
+        main, person = part_in(row, "MainContact"), part_in(row, "PrimaryContact")
         return Supplier(
-            key=_key(row, "VendorID"),
-            name=_text(row, "VendorName"),
-            group=_text(row, "VendorClass"),
+            key=key_in(row, "VendorID"),
+            name=text_in(row, "VendorName"),
+            group=text_in(row, "VendorClass"),
             **self._party(row, main, person, "suppliers"),
         )
 
@@ -122,17 +121,17 @@ class Reader:
         """A row of `Contact`: a person, who may belong to no account or to one of a supplier."""
         inactive = row.get("Active") is False or row.get("Status") == "Inactive"
         return Contact(
-            key=_key(row, "ContactID"),
-            name=_text(row, "DisplayName"),
-            email=_untouched(row, "Email"),
-            first_name=_text(row, "FirstName"),
-            last_name=_text(row, "LastName"),
-            phone=_text(row, "Phone1"),
+            key=key_in(row, "ContactID"),
+            name=text_in(row, "DisplayName"),
+            email=untouched_in(row, "Email"),
+            first_name=text_in(row, "FirstName"),
+            last_name=text_in(row, "LastName"),
+            phone=text_in(row, "Phone1"),
             address=_address(row.get("Address")),
-            language=_text(row, "LanguageOrLocale"),
-            group=_text(row, "ContactClass"),
-            job_title=_text(row, "JobTitle"),
-            customer_key=_text(row, "BusinessAccount"),
+            language=text_in(row, "LanguageOrLocale"),
+            group=text_in(row, "ContactClass"),
+            job_title=text_in(row, "JobTitle"),
+            customer_key=text_in(row, "BusinessAccount"),
             status="inactive" if inactive else "active",
             opted_out=_declined(row) or self._own_opt_out("contacts", row),
             modified_at=instant(row.get("LastModifiedDateTime"), "LastModifiedDateTime"),
@@ -141,59 +140,59 @@ class Reader:
 
     def sales_invoice(self, row: Row) -> Order:
         """A row of `SalesInvoice`."""
-        settings = _part(row, "BillingSettings")
-        lines = [(line, _text(line, "TransactionDescr"), "Qty") for line in _lines(row)]
-        freight = [_amount(part, "TotalFreightAmount") for part in row.get("FreightDetails") or ()]
+        settings = part_in(row, "BillingSettings")
+        lines = [(line, text_in(line, "TransactionDescr"), "Qty") for line in parts_in(row, "Details")]
+        freight = [amount_in(part, "TotalFreightAmount") for part in row.get("FreightDetails") or ()]
         return self._invoice(
             row,
             lines,
-            bill_to=_part(settings, "BillToContact"),
-            customer_key=_text(row, "CustomerID"),
-            currency=_text(row, "Currency"),
-            discount=_amount(row, "DiscountTotal"),
+            bill_to=part_in(settings, "BillToContact"),
+            customer_key=text_in(row, "CustomerID"),
+            currency=text_in(row, "Currency"),
+            discount=amount_in(row, "DiscountTotal"),
             # FreightPrice lacks the premium freight; the details have it.
-            shipping=sum(freight, _ZERO) if freight else _amount(row, "FreightPrice"),
+            shipping=sum(freight, ZERO) if freight else amount_in(row, "FreightPrice"),
             corrects=_corrected(row),
             billing_address=_address(settings.get("BillToAddress")),
         )
 
     def invoice(self, row: Row) -> Order:
         """A row of `Invoice`: the endpoint shows neither freight nor discount, and the currency by a screen field."""
-        lines = [(line, _text(line, "TransactionDescription"), "Qty") for line in _lines(row)]
+        lines = [(line, text_in(line, "TransactionDescription"), "Qty") for line in parts_in(row, "Details")]
         return self._invoice(
             row,
             lines,
-            bill_to=_part(row, "BillToContact"),
-            customer_key=_text(row, "Customer"),
+            bill_to=part_in(row, "BillToContact"),
+            customer_key=text_in(row, "Customer"),
             currency=str(value_at(row, ("custom", "Document", "CuryID")) or "").strip(),
         )
 
     def sales_order(self, row: Row) -> Order:
         """A row of `SalesOrder`; an order whose every line is a receipt is a return."""
-        lines = _lines(row)
-        status = _text(row, "Status")
-        contact, totals = _part(row, "BillToContact"), _part(row, "Totals")
+        lines = parts_in(row, "Details")
+        status = text_in(row, "Status")
+        contact, totals = part_in(row, "BillToContact"), part_in(row, "Totals")
         returned = bool(lines) and all(line.get("Operation") == "Receipt" for line in lines)
         modified_at = instant(row.get("LastModified"), "LastModified")
         return Order(
-            key=f"{_key(row, 'OrderType')}/{_key(row, 'OrderNbr')}",
-            number=_text(row, "OrderNbr"),
+            key=f"{key_in(row, 'OrderType')}/{key_in(row, 'OrderNbr')}",
+            number=text_in(row, "OrderNbr"),
             kind="credit" if returned else "order",
             final=status in _CONFIRMED,
             status=status,
-            customer_key=_text(row, "CustomerID"),
-            email=_untouched(contact, "Email"),
-            name=_text(contact, "BusinessName"),
-            currency=_text(row, "CurrencyID"),
-            total=_amount(row, "OrderTotal"),
-            tax=_amount(row, "TaxTotal"),
-            shipping=_amount(totals, "Freight"),
-            discount=_amount(totals, "DiscountTotal"),
-            placed_on=_day(row, "Date"),
+            customer_key=text_in(row, "CustomerID"),
+            email=untouched_in(contact, "Email"),
+            name=text_in(contact, "BusinessName"),
+            currency=text_in(row, "CurrencyID"),
+            total=amount_in(row, "OrderTotal"),
+            tax=amount_in(row, "TaxTotal"),
+            shipping=amount_in(totals, "Freight"),
+            discount=amount_in(totals, "DiscountTotal"),
+            placed_on=day_in(row, "Date"),
             cancelled_on=modified_at.date() if status == "Canceled" and modified_at else None,
             payment="cancelled" if status == "Canceled" else "",
             billing_address=_address(row.get("BillToAddress")),
-            lines=tuple(_line(line, _text(line, "LineDescription"), "OrderQty") for line in lines),
+            lines=tuple(_line(line, text_in(line, "LineDescription"), "OrderQty") for line in lines),
             modified_at=modified_at,
             raw=row,
         )
@@ -211,17 +210,17 @@ class Reader:
         return functions[entity]
 
     def _party(self, row: Row, main: Row, person: Row, stream: StreamName) -> dict[str, Any]:
-        company = _untouched(row, "Email") or _untouched(main, "Email")
-        personal = _untouched(person, "Email")
+        company = untouched_in(row, "Email") or untouched_in(main, "Email")
+        personal = untouched_in(person, "Email")
         first, second = (company, personal) if self.customer_email == "main" else (personal, company)
         return {
             "email": first if first.strip() else second,
-            "first_name": _text(person, "FirstName"),
-            "last_name": _text(person, "LastName"),
-            "phone": _text(main, "Phone1") or _text(person, "Phone1"),
+            "first_name": text_in(person, "FirstName"),
+            "last_name": text_in(person, "LastName"),
+            "phone": text_in(main, "Phone1") or text_in(person, "Phone1"),
             "address": _address(main.get("Address")),
-            "language": _text(person, "LanguageOrLocale"),
-            "status": self.statuses.get(_text(row, "Status"), "active"),
+            "language": text_in(person, "LanguageOrLocale"),
+            "status": self.statuses.get(text_in(row, "Status"), "active"),
             "opted_out": _declined(person) or self._own_opt_out(stream, row),
             "modified_at": _latest(row, person),
             "raw": row,
@@ -229,30 +228,23 @@ class Reader:
 
     def _own_opt_out(self, stream: StreamName, row: Row) -> bool:
         test = self.opt_outs.get(stream)
-        if test is None:
-            return False
-        try:
-            return bool(test(row))
-        except MappingError:
-            raise
-        except Exception as error:  # the caller's function, which must not stop the others' records
-            raise MappingError(f"optout_field: the function failed ({type(error).__name__})", reason="optout_field")  # noqa: B904
+        return test is not None and test(row)
 
     def _invoice(self, row: Row, lines: list[tuple[Row, str, str]], *, bill_to: Row, **more: Any) -> Order:
-        kind, status = _key(row, "Type"), _text(row, "Status")
+        kind, status = key_in(row, "Type"), text_in(row, "Status")
         modified_at = _modified(row)
         return Order(
-            key=f"{kind}/{_key(row, 'ReferenceNbr')}",
-            number=_text(row, "ReferenceNbr"),
+            key=f"{kind}/{key_in(row, 'ReferenceNbr')}",
+            number=text_in(row, "ReferenceNbr"),
             kind="credit" if kind in _CREDITS else "invoice",
             # Overdue charges, write-offs and prepayment requests are posted, but nobody bought anything.
             final=status in _POSTED and kind in _SALES,
             status=status,
-            email=_untouched(bill_to, "Email"),
-            name=_text(bill_to, "BusinessName"),
-            total=_amount(row, "Amount"),
-            tax=_amount(row, "TaxTotal"),
-            placed_on=_day(row, "Date"),
+            email=untouched_in(bill_to, "Email"),
+            name=text_in(bill_to, "BusinessName"),
+            total=amount_in(row, "Amount"),
+            tax=amount_in(row, "TaxTotal"),
+            placed_on=day_in(row, "Date"),
             # The document itself is all we see of its cancellation; the change that cancelled it is its last.
             cancelled_on=modified_at.date() if status == "Canceled" and modified_at else None,
             payment=_PAYMENT.get(status, ""),
@@ -275,52 +267,6 @@ def _latest(row: Row, person: Row) -> datetime | None:
     return max(own, other) if own and other else own
 
 
-def _key(row: Row, name: str) -> str:
-    value = row.get(name)
-    text = value.strip() if isinstance(value, str) else str(value) if type(value) is int else ""
-    if not text:
-        raise MappingError(f"{name}: missing", reason="no_key")
-    return text
-
-
-def _text(row: Row, name: str) -> str:
-    value = row.get(name)
-    if type(value) is str:
-        return value.strip()
-    if value is None:
-        return ""
-    if isinstance(value, (dict, list)):
-        raise MappingError(f"{name}: expected text", reason="bad_type")
-    return str(value)
-
-
-def _untouched(row: Row, name: str) -> str:
-    value = row.get(name)
-    if type(value) is str:
-        return value
-    if value is not None:
-        raise MappingError(f"{name}: expected text", reason="bad_type")
-    return ""
-
-
-def _part(row: Row, name: str) -> Row:
-    part = row.get(name)
-    if part is None:
-        return {}
-    if not isinstance(part, dict):
-        raise MappingError(f"{name}: expected an entity", reason="bad_type")
-    return part
-
-
-def _lines(row: Row) -> list[Row]:
-    lines = row.get("Details")
-    if lines is None:
-        return []
-    if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
-        raise MappingError("Details: expected rows", reason="bad_type")
-    return lines
-
-
 def _declined(person: Row) -> bool:
     """Any of the three boxes that speak against mailing. What is neither true nor false is not taken for false."""
     declined = False
@@ -333,53 +279,19 @@ def _declined(person: Row) -> bool:
     return declined
 
 
-def _amount(row: Row, name: str) -> Decimal:
-    value = row.get(name)
-    if value is None:
-        return _ZERO
-    if type(value) is Decimal:
-        return value
-    try:
-        if isinstance(value, bool):
-            raise InvalidOperation
-        return Decimal(str(value))
-    except InvalidOperation:
-        raise MappingError(f"{name}: not a number", reason="bad_type") from None
-
-
-def _day(row: Row, name: str) -> date | None:
-    """A business date: midnight with an offset of zero on the wire, yet no instant, so no zone may shift it."""
-    value = row.get(name)
-    if not value:
-        return None
-    try:
-        return date.fromisoformat(value[:10])
-    except (TypeError, ValueError):
-        raise MappingError(f"{name}: not a date", reason="bad_type") from None
-
-
 def _address(part: Any) -> Address:
-    if not part:
-        return _NOWHERE
-    return Address(
-        line1=_text(part, "AddressLine1"),
-        line2=_text(part, "AddressLine2"),
-        city=_text(part, "City"),
-        region=_text(part, "State"),
-        postal_code=_text(part, "PostalCode"),
-        country=_text(part, "Country"),
-    )
+    return address_in(part, _ADDRESS)
 
 
 def _line(line: Row, title: str, quantity: str) -> OrderLine:
     return OrderLine(
-        key=_key(line, "LineNbr"),
-        product_key=_text(line, "InventoryID"),
+        key=key_in(line, "LineNbr"),
+        product_key=text_in(line, "InventoryID"),
         title=title,
-        quantity=_amount(line, quantity),
-        unit_price=_amount(line, "UnitPrice"),
-        discount=_amount(line, "DiscountAmount"),
-        amount=_amount(line, "Amount"),
+        quantity=amount_in(line, quantity),
+        unit_price=amount_in(line, "UnitPrice"),
+        discount=amount_in(line, "DiscountAmount"),
+        amount=amount_in(line, "Amount"),
     )
 
 
@@ -388,8 +300,8 @@ def _corrected(row: Row) -> str:
     if row.get("Type") not in _CREDITS:
         return ""
     named = {
-        f"{_text(line, 'OrigInvType') or 'Invoice'}/{_text(line, 'OrigInvNbr')}"
-        for line in _lines(row)
-        if _text(line, "OrigInvNbr")
+        f"{text_in(line, 'OrigInvType') or 'Invoice'}/{text_in(line, 'OrigInvNbr')}"
+        for line in parts_in(row, "Details")
+        if text_in(line, "OrigInvNbr")
     }
     return named.pop() if len(named) == 1 else ""

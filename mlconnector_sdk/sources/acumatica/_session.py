@@ -23,17 +23,17 @@ from ...auth import (
 from ...errors import ConfigurationError, ContractError, MLConnectorError
 from ...protocols import WaitListener
 from ...retry import RetryPolicy
+from .._checks import ONCE
 from ._api import Offer, Verdicts, offers_in
 from ._fields import KNOWN_VERSIONS, field_release
 
-__all__ = ["ONCE", "SYSTEM", "AcumaticaAuth", "Session", "Site"]
+__all__ = ["SYSTEM", "AcumaticaAuth", "Session", "Site"]
 
 log = logging.getLogger("mlconnector_sdk.sources.acumatica")
 
 AcumaticaAuth: TypeAlias = OAuth2Password | OAuth2AuthorizationCode | OAuth2Token | CookieLogin
 
 SYSTEM = "acumatica"
-ONCE = RetryPolicy(attempts=1, fault_attempts=1)
 
 _SIGN_IN, _SIGN_OUT, _PROBE = "sign in", "sign out", "GET entity"
 _DEFAULT_SCOPE = "api offline_access"

@@ -14,13 +14,15 @@ from ...errors import ConfigurationError, MappingError, PermissionDeniedError
 from ...models import STREAMS, CheckResult, Page, Record, StreamName, StreamSpec, UnreadableRow
 from ...protocols import Clock, SystemClock, WaitListener
 from ...retry import RetryPolicy
+from .._settings import OptOutField, PartyStatus, own_fields, require
+from .._values import Row, value_at
 from ._api import moment_literal
 from ._checks import check_instance
 from ._fields import ENTITIES, Entity, OrdersEntity, Shape, entity_of, field_release, shape_of
 from ._listing import Listing
-from ._records import Reader, Row, instant, value_at
+from ._records import Reader, instant
 from ._session import SYSTEM, AcumaticaAuth, Session
-from ._settings import DEFAULT_STATUSES, OptOutField, opt_outs, own_fields
+from ._settings import DEFAULT_STATUSES, opt_outs
 
 __all__ = ["Acumatica"]
 
@@ -86,7 +88,7 @@ class Acumatica:
         optout_field: OptOutField | Mapping[StreamName, OptOutField] | None = None,
         custom_fields: Mapping[StreamName, Sequence[str]] | None = None,
         customer_email: Literal["main", "primary"] = "main",
-        statuses: Mapping[str, Literal["active", "inactive", "on_hold"]] | None = None,
+        statuses: Mapping[str, PartyStatus] | None = None,
         page_size: int = 250,
         overlap: timedelta = timedelta(minutes=5),
         commit_lag: timedelta = timedelta(minutes=2),
@@ -95,16 +97,15 @@ class Acumatica:
         timeout: float = 180.0,
         seat_wait: float = 15.0,
     ) -> None:
-        _require(
-            orders in {None, "SalesInvoice", "Invoice", "SalesOrder"}, "orders must name one of the three documents"
-        )
-        _require(customer_email in {"main", "primary"}, "customer_email must be 'main' or 'primary'")
-        _require(page_size >= 2, "page_size must be 2 at least")
+        known = orders in {None, "SalesInvoice", "Invoice", "SalesOrder"}
+        require(known, "orders must name one of the three documents", system=SYSTEM)
+        require(customer_email in {"main", "primary"}, "customer_email must be 'main' or 'primary'", system=SYSTEM)
+        require(page_size >= 2, "page_size must be 2 at least", system=SYSTEM)
         self._orders: OrdersEntity | None = orders
         self._page_size = page_size
         self._commit_lag = commit_lag
         tests, needed = opt_outs(optout_field)
-        further = own_fields(custom_fields or {})
+        further = own_fields(custom_fields or {}, system=SYSTEM)
         self._own_fields = {name: (*needed.get(name, ()), *further.get(name, ())) for name in needed | further}
         self._reader = Reader(
             customer_email=customer_email, statuses={**DEFAULT_STATUSES, **(statuses or {})}, opt_outs=tests
@@ -265,11 +266,6 @@ class Acumatica:
                 contact.screen,
                 extra={"mlc_system": SYSTEM, "mlc_stream": stream},
             )
-
-
-def _require(condition: bool, message: str) -> None:  # noqa: FBT001
-    if not condition:
-        raise ConfigurationError(message, system=SYSTEM)
 
 
 def _changed_since(shape: Shape, window: Window) -> str:

@@ -21,6 +21,7 @@ from mlconnector_sdk.errors import (
     ServerFaultError,
     UnavailableError,
 )
+from mlconnector_sdk.sources._odata import text_literal
 from mlconnector_sdk.sources.acumatica._api import (
     QUERY_LENGTH,
     CannotOptimizeError,
@@ -31,7 +32,6 @@ from mlconnector_sdk.sources.acumatica._api import (
     moment_literal,
     offers_in,
     rejections_in,
-    text_literal,
 )
 from mlconnector_sdk.sources.acumatica._fields import ENTITIES, KNOWN_VERSIONS, field_release, shape_of
 
