@@ -1,24 +1,50 @@
 """Order and time: marks, windows and the rules by which a mark may move. Pure arithmetic, no I/O.
 
 A mark is a typed value, never text: `datetime` (aware, kept in UTC), `date`, `int`, `Decimal` or `str` (opaque keys).
+Where one field alone does not find every change, a mark is a tuple: several cursors side by side, each of which moves
+on its own.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import TypeAlias
+from itertools import zip_longest
+from typing import Any, TypeAlias
 
 import attrs
 
-__all__ = ["CursorValue", "HighWaterMark", "MarkTracker", "Window", "decode_mark", "encode_mark", "next_window"]
+__all__ = [
+    "CursorStep",
+    "CursorValue",
+    "HighWaterMark",
+    "MarkTracker",
+    "Overlap",
+    "Window",
+    "decode_mark",
+    "encode_mark",
+    "next_window",
+]
 
-CursorValue: TypeAlias = datetime | date | Decimal | int | str
-"""One comparable step of a cursor; times are aware UTC."""
+CursorStep: TypeAlias = datetime | date | Decimal | int | str
+"""One comparable value of one field; times are aware UTC."""
+
+CursorValue: TypeAlias = CursorStep | tuple[CursorStep | None, ...]
+"""A cursor of one field, or several side by side; a part that is `None` has seen nothing yet."""
+
+Overlap: TypeAlias = timedelta | int | tuple[timedelta | int, ...]
+"""How far a window steps back: a duration for times and dates, a number for counters; a tuple for a tuple."""
 
 
 def _aware_utc(value: CursorValue | None) -> CursorValue | None:
+    if isinstance(value, tuple):
+        return tuple(map(_aware_step, value))
+    return _aware_step(value)
+
+
+def _aware_step(value: CursorStep | None) -> CursorStep | None:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise ValueError(f"a mark needs a time zone, got the naive time {value.isoformat()}")
@@ -44,8 +70,8 @@ class HighWaterMark:
     full_scan_at: datetime | None = attrs.field(default=None, validator=_is_aware)
 
     def __repr__(self) -> str:
-        value = self.value.isoformat() if isinstance(self.value, date) else self.value
-        return f"<HighWaterMark {self.stream} {value}>"
+        parts = [part.isoformat() if isinstance(part, date) else str(part) for part in _parts(self.value)]
+        return f"<HighWaterMark {self.stream} {' / '.join(parts) or None}>"
 
 
 @attrs.frozen(kw_only=True)
@@ -68,7 +94,7 @@ class Window:
 def next_window(
     mark: HighWaterMark | None,
     present: CursorValue | None,
-    overlap: timedelta | int,
+    overlap: Overlap,
     *,
     full: bool = False,
 ) -> Window:
@@ -79,23 +105,43 @@ def next_window(
     """
     if full or mark is None or mark.value is None:
         return Window(lower=None, upper=present)
-    start = mark.value
-    if present is not None and _beyond(start, present):
-        start = present
-    return Window(lower=_step_back(start, overlap), upper=present)
+    steps = [
+        None if start is None else _step_back(start if bound is None else _lesser(start, bound), back)
+        for start, bound, back in zip_longest(_parts(mark.value), _parts(present), _parts(overlap))
+    ]
+    return Window(lower=_whole(steps, like=mark.value), upper=present)
 
 
-def _beyond(value: CursorValue, present: CursorValue) -> bool:
-    _same_type(value, present)
-    return bool(value > present)  # type: ignore[operator]
+def _parts(value: CursorValue | Overlap | None) -> tuple[Any, ...]:
+    """The fields of a cursor, a single one as the only one."""
+    if value is None:
+        return ()
+    return value if isinstance(value, tuple) else (value,)
 
 
-def _far_beyond(value: CursorValue, present: CursorValue) -> bool:
+def _whole(parts: Iterable[CursorStep | None], *, like: CursorValue) -> CursorValue | None:
+    """The reverse of `_parts`; nothing seen at all is no mark."""
+    found = tuple(parts)
+    if not any(part is not None for part in found):
+        return None
+    return found if isinstance(like, tuple) else found[0]
+
+
+def _beyond(value: CursorStep, bound: CursorStep) -> bool:
+    _same_type(value, bound)
+    return bool(value > bound)  # type: ignore[operator]
+
+
+def _lesser(one: CursorStep, other: CursorStep) -> CursorStep:
+    return other if _beyond(one, other) else one
+
+
+def _far_beyond(value: CursorStep, present: CursorStep) -> bool:
     fresh = isinstance(value, datetime) and isinstance(present, datetime) and value - present <= timedelta(days=1)
     return not fresh
 
 
-def _step_back(value: CursorValue, overlap: timedelta | int) -> CursorValue:
+def _step_back(value: CursorStep, overlap: timedelta | int | None) -> CursorStep:
     if isinstance(value, str) or not overlap:
         return value
     if isinstance(value, datetime) and isinstance(overlap, timedelta):
@@ -108,7 +154,7 @@ def _step_back(value: CursorValue, overlap: timedelta | int) -> CursorValue:
     raise TypeError(f"an overlap of type {type(overlap).__name__} does not fit a mark of type {type(value).__name__}")
 
 
-def _same_type(one: CursorValue, other: CursorValue) -> None:
+def _same_type(one: CursorStep, other: CursorStep) -> None:
     kinds = {"datetime" if isinstance(v, datetime) else type(v).__name__ for v in (one, other)}
     if len(kinds) > 1 and not kinds <= {"int", "Decimal"}:
         raise TypeError(f"cursor values of different types cannot be compared: {' and '.join(sorted(kinds))}")
@@ -120,41 +166,65 @@ class MarkTracker:
 
     The mark is the highest value seen that is not beyond the window's upper bound; it never steps back. Values more
     than a day beyond the bound are counted in `future`, so that a typing error in an ERP date is reported and cannot
-    stop later runs; what is just fresher than the bound is met again by the next run.
+    stop later runs; what is just fresher than the bound is met again by the next run. The parts of a tuple are
+    followed one by one.
+
+    Attributes:
+        stepped_back: of a cursor of one field, the first two values that came in descending order.
     """
 
     stream: str
     window: Window
     before: HighWaterMark | None = None
-    highest: CursorValue | None = attrs.field(default=None, init=False)
     future: int = attrs.field(default=0, init=False)
-    stepped_back: tuple[CursorValue, CursorValue] | None = attrs.field(default=None, init=False)
-    _previous: CursorValue | None = attrs.field(default=None, init=False)
+    stepped_back: tuple[CursorStep, CursorStep] | None = attrs.field(default=None, init=False)
+    _highest: list[CursorStep | None] = attrs.field(factory=list, init=False)
+    _shape: CursorValue | None = attrs.field(default=None, init=False)
+    _previous: CursorStep | None = attrs.field(default=None, init=False)
 
     def see(self, values: Iterable[CursorValue | None]) -> None:
         """Take note of the cursor values of one page, in the order they came; `None` moves nothing."""
+        bounds = _parts(self.window.upper)
         for value in map(_aware_utc, values):
             if value is None:
                 continue
-            if self.window.upper is not None and _beyond(value, self.window.upper):
-                self.future += _far_beyond(value, self.window.upper)
-                continue
-            if self._previous is not None and self.stepped_back is None and _beyond(self._previous, value):
-                self.stepped_back = (self._previous, value)
-            self._previous = value
-            if self.highest is None or _beyond(value, self.highest):
-                self.highest = value
+            self._shape = value
+            steps = _parts(value)
+            self._highest += [None] * (len(steps) - len(self._highest))
+            ahead = [self._follow(number, step, bounds) for number, step in enumerate(steps) if step is not None]
+            self.future += any(ahead)
+
+    def _follow(self, number: int, step: CursorStep, bounds: tuple[CursorStep | None, ...]) -> bool:
+        """Move one part on; true when its value lies far in the future."""
+        bound = bounds[number] if number < len(bounds) else None
+        if bound is not None and _beyond(step, bound):
+            return _far_beyond(step, bound)
+        if not isinstance(self._shape, tuple):
+            if self._previous is not None and self.stepped_back is None and _beyond(self._previous, step):
+                self.stepped_back = (self._previous, step)
+            self._previous = step
+        highest = self._highest[number]
+        if highest is None or _beyond(step, highest):
+            self._highest[number] = step
+        return False
 
     def mark(self, *, full_scan_at: datetime | None = None) -> HighWaterMark:
         """The mark that is true once everything seen so far is committed."""
         old = self.before.value if self.before else None
-        value = self.highest if self.highest is not None else old
-        if old is not None and value is not None and _beyond(old, value):
-            value = old
-        if value is not None and self.window.upper is not None and _beyond(value, self.window.upper):
-            value = self.window.upper
+        shape = self._shape if self._shape is not None else old
+        moved = zip_longest(self._highest, _parts(old), _parts(self.window.upper))
+        steps = [_moved(highest, before, bound) for highest, before, bound in moved]
         scanned = full_scan_at or (self.before.full_scan_at if self.before else None)
+        value = None if shape is None else _whole(steps, like=shape)
         return HighWaterMark(stream=self.stream, value=value, full_scan_at=scanned)
+
+
+def _moved(highest: CursorStep | None, before: CursorStep | None, bound: CursorStep | None) -> CursorStep | None:
+    """The higher of what was seen and what was known, but never beyond the bound."""
+    value = highest if highest is not None else before
+    if value is not None and before is not None and _beyond(before, value):
+        value = before
+    return value if value is None or bound is None else _lesser(value, bound)
 
 
 def encode_mark(value: CursorValue | None) -> tuple[str, str]:
@@ -165,6 +235,8 @@ def encode_mark(value: CursorValue | None) -> tuple[str, str]:
     """
     if value is None:
         return "", ""
+    if isinstance(value, tuple):
+        return "tuple", json.dumps([encode_mark(part) for part in value])
     if isinstance(value, datetime):
         return "datetime", value.astimezone(UTC).isoformat()
     if isinstance(value, date):
@@ -180,6 +252,12 @@ def decode_mark(kind: str, text: str) -> CursorValue | None:
     Raises:
         ValueError: the type is not one of ours: the state was written by something else, or is damaged.
     """
+    if kind == "tuple":
+        return tuple(_decode_step(*part) for part in json.loads(text))
+    return _decode_step(kind, text)
+
+
+def _decode_step(kind: str, text: str) -> CursorStep | None:
     if kind == "":
         return None
     if kind == "datetime":

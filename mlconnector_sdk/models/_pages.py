@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from ..cursors import CursorValue
+from ..cursors import CursorValue, Overlap
 from ._records import Record, StreamName
 
 __all__ = ["CheckResult", "Page", "StreamSpec", "UnreadableRow", "html_table"]
@@ -30,9 +30,9 @@ class StreamSpec:
     Attributes:
         name: `customers`, `contacts`, `suppliers` or `orders`.
         entity: the vendor's word for what is read, for people and messages.
-        cursor_field: the vendor's field that orders changes; `None` means every read is a full scan.
+        cursor_field: the vendor's field (or fields) by which changes are found; `None` means every read is a full scan.
         overlap: how far a window's lower bound steps back behind the mark; a `timedelta` for stamps and dates,
-            a whole number for counters.
+            a whole number for counters; a tuple where the cursor is one.
         ordered: rows come in ascending cursor order, so the mark may move after each page.
         full_scan_every: a full scan is due when the last one is older than this, because changes exist that do not
             move the cursor; `None` for never.
@@ -41,7 +41,7 @@ class StreamSpec:
     name: StreamName
     entity: str
     cursor_field: str | None = None
-    overlap: timedelta | int = timedelta(0)
+    overlap: Overlap = timedelta(0)
     ordered: bool = False
     full_scan_every: timedelta | None = None
 

@@ -153,3 +153,34 @@ def test_a_mark_of_unknown_type_is_refused():
     with pytest.raises(ValueError, match="complex"):
         decode_mark("complex", "1j")
     assert encode_mark(Decimal("1.50")) == ("Decimal", "1.50")
+
+
+def test_cursors_side_by_side_move_on_their_own():
+    """Each part of a tuple has its own overlap, its own bound and its own maximum."""
+    before = mark((date(2026, 3, 1), 100))
+    window = next_window(before, (date(2026, 3, 5), None), (timedelta(days=2), 0))
+    tracker = MarkTracker("orders", window, before)
+    tracker.see([(date(2026, 3, 4), 90), (date(2026, 2, 1), 120), (date(2027, 1, 1), 110), (None, None)])
+
+    assert window.lower == (date(2026, 2, 27), 100)
+    assert tracker.mark().value == (date(2026, 3, 4), 120)
+    assert tracker.future == 1
+    assert repr(tracker.mark()) == "<HighWaterMark customers 2026-03-04 / 120>".replace("customers", "orders")
+
+
+def test_a_part_that_saw_nothing_stays_open():
+    """A part without values is no bound; a tuple in which nothing was seen is no mark."""
+    tracker = MarkTracker("orders", Window(upper=(date(2026, 3, 5), None)))
+    tracker.see([(None, 7)])
+    empty = MarkTracker("orders", Window())
+    empty.see([(None, None)])
+
+    assert tracker.mark().value == (None, 7)
+    assert next_window(tracker.mark(), (date(2026, 3, 5), None), (timedelta(days=1), 0)).lower == (None, 7)
+    assert empty.mark().value is None
+
+
+@given(st.tuples(st.none() | STAMPS, st.none() | st.integers(), st.dates()))
+def test_tuples_survive_being_stored(value):
+    """A mark of several parts is read back as it was."""
+    assert decode_mark(*encode_mark(mark(value).value)) == mark(value).value
