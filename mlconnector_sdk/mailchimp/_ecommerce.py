@@ -98,7 +98,7 @@ class OrderWriter:
     def write(self, write: OrderWrite) -> WriteResult:
         """Create or update one order. Raises only what does not concern this order alone."""
         try:
-            self._ensure_products(write.products)
+            self._ensure_products(product for product in write.products if product.id not in write.known_products)
             return self._repaired(write)
         except (RecordError, ServerFaultError) as error:
             return result_of(error)

@@ -121,6 +121,7 @@ class OrderWrite:
         body: the order's fields except `customer` and `lines`.
         customer: the store customer as it is created with its first order.
         lines: encoded lines; `line_ids` in the same order.
+        products: the products of the lines; those in `known_products` are in the store, as far as the links say.
         known_line_ids: the lines the store holds from an earlier write, `None` when that is not known.
         exists: the store holds the order already, as far as the links say.
         customer_known: the store holds the customer already.
@@ -133,6 +134,7 @@ class OrderWrite:
     customer: Mapping[str, Any] = attrs.field(repr=False)
     lines: tuple[Mapping[str, Any], ...] = attrs.field(repr=False)
     products: tuple[Product, ...] = ()
+    known_products: frozenset[str] = frozenset()
     known_line_ids: tuple[str, ...] | None = None
     exists: bool = False
     customer_known: bool = False

@@ -215,7 +215,8 @@ class OrderDecider:
                 body=payload.body,
                 customer=payload.customer,
                 lines=payload.lines,
-                products=tuple(p for p in payload.products if p.id not in known_products),
+                products=payload.products,
+                known_products=frozenset(p.id for p in payload.products if p.id in known_products),
                 known_line_ids=_line_ids(stored) if stored else None,
                 exists=stored is not None,
                 customer_known=known is not None and known.fingerprint == _customer_fingerprint(payload.customer),
@@ -264,7 +265,7 @@ def _customer_fingerprint(customer: object) -> str:
 
 def _brought_along(write: OrderWrite) -> list[Link]:
     """What the store holds once this order is written."""
-    links = [_product_link(product) for product in write.products]
+    links = [_product_link(product) for product in write.products if product.id not in write.known_products]
     if not write.customer_known:
         links.append(
             Link(

@@ -315,10 +315,16 @@ def test_the_sink_never_gets_more_calls_at_once_than_configured(world):
 
 def test_a_check_names_every_trouble_with_its_cure(world):
     """Wrong addresses, versions, passwords, keys and audiences are each one line with a cure, and no exception."""
+    elsewhere = world.erp.fake.base_url.replace("/Acme", "/Nowhere")
     cases = {
         "password": {"source": _source(world, password="wrong")},
+        "tenant": {"source": _source(world, tenant="Nobody")},
         "version": {"source": world.erp.source(version="21.200.001")},
+        "site folder": {"source": _source(world, url=elsewhere)},
+        "host": {"source": _source(world, url="https://no-such-host.invalid/Acme")},
         "key": {"sink": world.sink(key="ffffffffffffffffffffffffffffffff-us6")},
+        "data centre": {"sink": world.sink(key=world.mailchimp.api_key.replace("us6", "us7"))},
+        "data centre that is none": {"sink": world.sink(base_url="https://us99.invalid/3.0")},
         "audience": {"sink": world.sink(list_id="nosuchlist")},
     }
 
@@ -336,9 +342,9 @@ def test_a_check_names_every_trouble_with_its_cure(world):
         assert engine.check().ok, str(engine.check())
 
 
-def _source(world: World, **login: str) -> Acumatica:
+def _source(world: World, *, url: str | None = None, **login: str) -> Acumatica:
     auth = CookieLogin(**{"username": "sync", "password": "correct horse", "tenant": "Acme", **login})
-    return Acumatica(world.erp.fake.base_url, auth=auth, retry=RetryPolicy.immediate())
+    return Acumatica(url or world.erp.fake.base_url, auth=auth, retry=RetryPolicy.immediate())
 
 
 def test_wrong_credentials_are_tried_once(world):

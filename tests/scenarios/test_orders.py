@@ -152,3 +152,32 @@ def test_orders_of_customers_kept_out_make_no_members(world):
 
     assert {"customer_inactive": 1} == dict(report.streams["orders"].reasons)
     assert world.status("idle@harbor-pumps.com") is None
+
+
+def test_a_product_that_vanished_from_the_store_is_put_back(world):
+    """An order for a product that somebody deleted in Mailchimp brings the product along again."""
+    customer = world.erp.add_customer("buyer@harbor-pumps.com")
+    world.erp.add_order(customer, [("A", "Anchor", 1, 10)])
+    world.run()
+    del world.mailchimp.products["A"]
+    key = world.erp.add_order(customer, [("A", "Anchor", 3, 10)])
+
+    report = world.run()
+
+    assert report.ok, str(report)
+    assert "A" in world.mailchimp.products
+    assert order_id(key) in world.mailchimp.orders
+
+
+def test_a_customer_that_vanished_from_the_store_is_put_back(world):
+    """An order of a store customer that somebody deleted in Mailchimp brings the customer along again."""
+    customer = world.erp.add_customer("buyer@harbor-pumps.com")
+    world.erp.add_order(customer)
+    world.run()
+    world.mailchimp.customers.clear()
+    key = world.erp.add_order(customer)
+
+    report = world.run()
+
+    assert report.ok, str(report)
+    assert order_id(key) in world.mailchimp.orders
