@@ -1,8 +1,11 @@
-"""Both ends of a pipeline on loopback, told in words that every ERP shares, so that one story serves all sources."""
+"""Both ends of a pipeline on loopback, told in words that every ERP shares, so that one story serves all sources.
+
+A further ERP is one class with the verbs of `AcumaticaEnd` and one line in `ENDS`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -12,7 +15,7 @@ from mlconnector_sdk.protocols import Source, StateStore
 from mlconnector_sdk.retry import RetryPolicy
 from mlconnector_sdk.sources.acumatica import Acumatica
 from mlconnector_sdk.state import MemoryStateStore
-from mlconnector_sdk.testing import FakeAcumatica, FakeClock, FakeMailchimp
+from mlconnector_sdk.testing import FakeAcumatica, FakeClock, FakeMailchimp, Request
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 Line = tuple[str | None, str, Any, Any]
@@ -30,9 +33,9 @@ class AcumaticaEnd:
         return kind(self.fake.base_url, auth=login, **settings)
 
     def add_customer(
-        self, email: str | None, *, name: str = "Harbor Pumps", key: str | None = None, **more: Any
+        self, email: str | None, *, name: str = "Harbor Pumps", key: str | None = None, inactive: bool = False
     ) -> str:
-        return self.fake.add_customer(key, name=name, email=email, **more)
+        return self.fake.add_customer(key, name=name, email=email, status="Inactive" if inactive else "Active")
 
     def set_email(self, key: str, email: str | None) -> None:
         # Saving the form stamps the customer as well when another of its fields changes with the address.
@@ -50,32 +53,58 @@ class AcumaticaEnd:
     def remove(self, key: str) -> None:
         self.fake.delete("Customer", key)
 
-    def add_contact(self, email: str | None, *, account: str | None = None, **more: Any) -> str:
-        return str(self.fake.add_contact(email=email, account=account, **more))
+    def add_contact(
+        self,
+        email: str | None,
+        *,
+        account: str | None = None,
+        first: str = "Mary",
+        last: str = "Hara",
+        opted_out: bool = False,
+    ) -> str:
+        return str(self.fake.add_contact(email=email, account=account, first=first, last=last, NoMassMail=opted_out))
 
     def opt_out(self, contact: str) -> None:
         self.fake.edit("Contact", int(contact), NoMassMail=True)
 
-    def add_supplier(self, email: str | None, **more: Any) -> str:
-        return self.fake.add_vendor(email=email, **more)
+    def add_supplier(self, email: str | None) -> str:
+        return self.fake.add_vendor(email=email)
 
     def add_order(self, customer: str, lines: Sequence[Line] = (("PUMP-1", "Pump", 2, 50),), **more: Any) -> str:
         return "/".join(self.fake.add_invoice(customer, lines, **more))
 
-    def change_order(self, key: str, **fields: Any) -> None:
-        self.fake.edit("SalesInvoice", tuple(key.split("/")), **fields)
+    def pay_order(self, key: str) -> None:
+        self.fake.edit("SalesInvoice", tuple(key.split("/")), Status="Closed")
+
+    def touch_order(self, key: str) -> None:
+        self.fake.edit("SalesInvoice", tuple(key.split("/")), Hold=False)
+
+    def lists_customers(self, request: Request) -> bool:
+        """Whether this request asks for a page of customers."""
+        return request.method == "GET" and "/Customer" in request.path and "skip" in request.raw_path
 
     def drop_line(self, key: str) -> None:
         order = self.fake.sales_invoices[tuple(key.split("/"))]
         self.fake.edit("SalesInvoice", tuple(key.split("/")), Details=order["Details"][:-1])
 
 
+ENDS: dict[str, Callable[..., Any]] = {"acumatica": AcumaticaEnd}
+"""Every ERP there is a story for."""
+
+
 class World:
     """One pipeline: an ERP, a Mailchimp account, a clock that both share, and the state between them."""
 
-    def __init__(self, *, state: StateStore | None = None, mailchimp: dict[str, Any] | None = None, **erp: Any) -> None:
+    def __init__(
+        self,
+        system: str = "acumatica",
+        *,
+        state: StateStore | None = None,
+        mailchimp: dict[str, Any] | None = None,
+        **erp: Any,
+    ) -> None:
         self.clock = FakeClock(START)
-        self.erp = AcumaticaEnd(self.clock, **erp)
+        self.erp = ENDS[system](self.clock, **erp)
         self.mailchimp = FakeMailchimp(clock=self.clock, **(mailchimp or {}))
         self.state = state or MemoryStateStore()
         self.events: list[Any] = []

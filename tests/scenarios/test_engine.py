@@ -20,89 +20,13 @@ from mlconnector_sdk.errors import (
     TransientError,
     UnavailableError,
 )
-from mlconnector_sdk.events import MarkHeldBack, PageCommitted, RecordSetAside, RunFinished, RunStarted, Waiting
+from mlconnector_sdk.events import PageCommitted, RecordSetAside, RunFinished, RunStarted, Waiting
 from tests.scenarios._worlds import World
 
 
 def filled(world: World, count: int = 120) -> list[str]:
     """That many customers, with addresses `c0@…`, `c1@…`."""
     return [world.erp.add_customer(f"c{number}@harbor-pumps.com", name=f"No {number}") for number in range(count)]
-
-
-# Moving data
-
-
-def test_rows_that_change_while_we_page_are_neither_lost_nor_doubled(world):
-    """Customers edited, added and deleted between two pages: the next run ends in what the ERP says."""
-    keys = filled(world, 300)
-    pages = []
-
-    def meddle(request) -> None:
-        if request.method == "GET" and "/Customer" in request.path and "skip" in request.raw_path:
-            pages.append(request.raw_path)
-            if len(pages) == 2:
-                world.erp.remove(keys[0])
-                world.erp.remove(keys[1])
-                world.erp.rename(keys[250], "Renamed While Paging")
-                world.erp.add_customer("late@harbor-pumps.com", key="AAA")
-
-    world.erp.fake.before_each.append(meddle)
-    report = world.run(streams=["customers"])
-    world.erp.fake.before_each.clear()
-
-    assert report.ok, str(report)
-    assert len(pages) > 3
-    missing = {f"c{n}@harbor-pumps.com" for n in range(2, 300)} - set(world.mailchimp.members)
-    assert missing == set()
-    world.run(streams=["customers"])
-    assert world.status("late@harbor-pumps.com") == "subscribed"
-    assert world.mailchimp.members["c250@harbor-pumps.com"].merge_fields["COMPANY"] == "Renamed While Paging"
-
-
-def test_an_edit_behind_the_companys_back_is_found(world):
-    """A changed e-mail of the company, which does not stamp the customer, is found by the periodic full scan."""
-    key = world.erp.add_customer("old@harbor-pumps.com")
-    world.clock.advance(hours=1)
-    world.erp.add_customer("later@harbor-pumps.com")
-    world.run(streams=["customers"])
-    world.clock.advance(hours=1)
-    world.erp.fake.edit("Customer", key, **{"MainContact.Email": "new@harbor-pumps.com"})
-
-    world.run(streams=["customers"])
-    soon = world.status("new@harbor-pumps.com")
-    report = world.run(streams=["customers"], later=60 * 25)
-
-    assert soon is None
-    assert report.streams["customers"].full
-    assert world.status("new@harbor-pumps.com") == "subscribed"
-
-
-def test_an_edit_of_the_primary_contact_reaches_its_customer(world):
-    """A changed person is found in the contacts, and its customer is read again."""
-    key = world.erp.add_customer("office@harbor-pumps.com")
-    person = world.erp.fake.add_contact(first="Mary", last="Hara", account=key, primary=True)
-    world.run(streams=["customers"])
-    world.clock.advance(hours=1)
-    world.erp.fake.edit("Contact", person, FirstName="Maria")
-
-    world.run(streams=["customers"])
-
-    assert world.mailchimp.members["office@harbor-pumps.com"].merge_fields["FNAME"] == "Maria"
-
-
-def test_a_stamp_in_the_future_is_loaded_and_does_not_stop_later_changes(world):
-    """A record dated ahead is loaded and reported, and what changes afterwards is still found."""
-    keys = filled(world, 3)
-    world.erp.fake.customers[keys[0]]["LastModifiedDateTime"] = world.clock() + timedelta(days=900)
-    report = world.run(streams=["customers"])
-    world.clock.advance(hours=2)
-    world.erp.rename(keys[2], "Found")
-
-    world.run(streams=["customers"])
-
-    assert (3, 1) == (report.streams["customers"].created, report.streams["customers"].future)
-    assert next(event.records for event in world.events if isinstance(event, MarkHeldBack)) == 1
-    assert world.mailchimp.members["c2@harbor-pumps.com"].merge_fields["COMPANY"] == "Found"
 
 
 # Numbers, events, plans
@@ -384,7 +308,7 @@ new_members = "transactional"
 def test_an_engine_is_built_from_a_config_anywhere(world, tmp_path, monkeypatch):
     """A config survives pickling, holds no secret, and builds an engine that works."""
     monkeypatch.setenv("ERP_PASSWORD", "correct horse")
-    world.erp.add_customer("buyer@harbor-pumps.com", CustomerClass="TRADE")
+    world.erp.fake.add_customer(email="buyer@harbor-pumps.com", CustomerClass="TRADE")
     text = CONFIG.format(erp=world.erp.fake.base_url, mailchimp=world.mailchimp.base_url, state=tmp_path / "acme.db")
     config = pickle.loads(pickle.dumps(load_config(text)))
 
@@ -466,3 +390,32 @@ def test_secrets_and_addresses_appear_in_no_log(world, caplog):
     assert "mailchimp" in text
     for secret in ("correct horse", world.mailchimp.api_key, "somebody", "ASPXAUTH", "Somebody Secret"):
         assert secret not in text
+
+
+def test_new_members_of_a_double_optin_audience_are_asked_first():
+    """Where the audience wants confirmation, a new member starts pending."""
+    with World(mailchimp={"double_optin": True}) as world:
+        world.erp.add_customer("ask@harbor-pumps.com")
+
+        world.run(streams=["customers"])
+
+        assert world.status("ask@harbor-pumps.com") == "pending"
+
+
+def test_a_source_that_can_flag_is_told_of_unsubscribes(world):
+    """With `on_unsubscribe="flag_source"` the ERP record of whoever left is flagged."""
+    flagged = []
+
+    class Flagging(Acumatica):
+        def flag(self, stream, key, suppression) -> None:
+            flagged.append((stream, key, suppression.reason))
+
+    key = world.erp.add_customer("left@harbor-pumps.com")
+    world.run(streams=["customers"])
+    world.mailchimp.unsubscribe("left@harbor-pumps.com")
+
+    world.run(
+        streams=["customers"], source=world.erp.source(kind=Flagging), policy=SyncPolicy(on_unsubscribe="flag_source")
+    )
+
+    assert [("customers", key, "unsubscribed")] == flagged
