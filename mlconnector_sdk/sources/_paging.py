@@ -1,4 +1,4 @@
-"""Paging by offset over lists that change while they are read."""
+"""Paging, by offset and by key, over lists that change while they are read."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import attrs
 
 from ..errors import ContractError
 
-__all__ = ["offset_pages"]
+__all__ = ["keyset_pages", "offset_pages"]
 
 Row = TypeVar("Row")
+Key = TypeVar("Key", bound=Hashable)
 
 _MEMORY_PAGES = 8
 _PATIENCE = 25
@@ -73,6 +74,51 @@ def offset_pages(
         if len(page) < page_size:
             return
         offset, step = offset + len(page) - overlap, 0
+
+
+def keyset_pages(fetch: Callable[[Key | None], Sequence[Row]], *, key: Callable[[Row], Key]) -> Iterator[list[Row]]:
+    """Every row that is in the table throughout the reading, exactly once, in pages as long as the server makes them.
+
+    Rows may appear, change and vanish between two pages, the last row of a page included. The assumptions are that a
+    key belongs to one row and does not change, and that `fetch` gives the first rows *behind* a key in the server's own
+    order: as many as it likes, yet at least one if there is any.
+
+    How it works: ask for the rows behind the last key received, until none come. A short page ends nothing, because a
+    server may cut pages at a limit it does not tell.
+
+    Why nothing is lost: call a key *passed* when it is not behind the last key received. At any time each lasting row
+    with a passed key has been yielded: at first no key is passed; a page is a gapless piece of the order right behind
+    the last key, so every lasting row between that key and the page's last row is in the page. The reading ends with
+    an empty page: no row is behind the last key then, so every lasting row is passed. Nothing comes twice, since each
+    page lies wholly behind the one before. And it ends: keys only ever move on.
+
+    Keys are never compared in size here: which of two texts comes first is the database's collation to say.
+
+    Args:
+        fetch: given the last key received, or `None` at the start, the rows behind it in key order.
+        key: a row's key.
+
+    Raises:
+        ContractError: a key came twice, so the key does not grow: the server ignores the condition or the order, or
+            the column is no key.
+    """
+    after: Key | None = None
+    met: set[Key] = set()
+    milestone: Key | None = None
+    count = 0
+    while page := list(fetch(after)):
+        keys = [key(row) for row in page]
+        found = set(keys)
+        if len(found) < len(keys) or milestone in found or not met.isdisjoint(found):
+            raise ContractError(
+                "the list goes round in circles: the server ignores the condition or the order, or the key is not one",
+                reason="key_does_not_grow",
+            )
+        yield page
+        after, met, count = keys[-1], found, count + 1
+        if count.bit_count() == 1:
+            # Remembered ever longer, so that a circle of any length meets it (R. P. Brent, 1980).
+            milestone = after
 
 
 @attrs.define
