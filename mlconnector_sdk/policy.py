@@ -16,8 +16,8 @@ class SyncPolicy:
     Attributes:
         new_members: status of a member this sync creates. `"subscribed"` becomes `"pending"` by itself on an audience
             with double opt-in; `"transactional"` never gets marketing mail.
-        inactive: what happens to the member of a customer that became inactive. New members are never created for
-            inactive records.
+        inactive: what happens to the member of a record that became inactive, or that a full scan no longer finds
+            because it was deleted. New members are never created for inactive records.
         reactivated: whether a member that this sync itself took off comes back when the customer is active again.
         on_unsubscribe: what an unsubscribe in Mailchimp leads to: the address is suppressed from then on; that, and
             the ERP's records are flagged, by sources that can; or it is only noted in the audit (bounced and archived
@@ -27,6 +27,8 @@ class SyncPolicy:
         suppliers: status of members created for suppliers, or `"ignore"` to leave suppliers out.
         credit_memos: `"skip"`, or `"refund"` to mark the corrected order as refunded.
         inactive_tag: the tag used by `inactive="tag"`.
+        most_leaving: when a full scan no longer finds more than this share of a stream's members, nobody is taken off,
+            and the report says so: a filter or a right may have changed. A handful (ten) is always believed.
         max_consecutive_faults: after so many records in a row that fail with a server fault, the far side is taken to
             be down and the run stops, instead of setting every record aside.
     """
@@ -54,4 +56,5 @@ class SyncPolicy:
         default="skip", validator=attrs.validators.in_(["skip", "refund"])
     )
     inactive_tag: str = "Inactive"
+    most_leaving: float = attrs.field(default=0.1, validator=[attrs.validators.ge(0), attrs.validators.le(1)])
     max_consecutive_faults: int = attrs.field(default=20, validator=attrs.validators.ge(1))

@@ -15,6 +15,7 @@ from ..errors import UnavailableError
 from ..models import AuditEntry, Checkpoint, DeadLetter, Link, Record, UnreadableRow, WriteResult
 from ..protocols import Clock, Sink, StateStore
 from ._decision import Decision
+from ._gone import GoneRecord
 from ._report import StreamReport
 from ._takeover import TAKEOVER, heir_letter
 
@@ -92,7 +93,7 @@ class Loader:
     def load(
         self,
         decider: Decider,
-        records: Sequence[Record | UnreadableRow],
+        records: Sequence[Record | UnreadableRow | GoneRecord],
         report: StreamReport,
         *,
         mark: HighWaterMark | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import attrs
 
@@ -28,13 +28,18 @@ from ..models import (
 from ..policy import SyncPolicy
 from ..protocols import Sink, StateStore
 from ._decision import Decision, Draft, raw_fingerprint, unreadable
+from ._gone import GoneRecord
 
 __all__ = ["MemberDecider"]
 
 _MAY_HEAR_NEWS = {"unsubscribed"}
 """Suppressions under which a member's data is still kept right, without touching its status."""
 
+_SPEAKS_FOR_NOBODY = {"gone", "inactive", "opted_out"}
 _REMEMBERED_SKIPS = {"cleaned", "forgotten"}
+
+
+_Draft: TypeAlias = Draft[Party] | UnreadableRow | GoneRecord
 
 
 class MemberDecider:
@@ -62,10 +67,10 @@ class MemberDecider:
         self._now: datetime | None = None
         self._claimed: set[str] = set()
 
-    def draft(self, records: Iterable[Party | UnreadableRow]) -> list[Draft[Party] | UnreadableRow]:
+    def draft(self, records: Iterable[Party | UnreadableRow | GoneRecord]) -> list[_Draft]:
         """Find each record's address; of several versions of one record the last one counts."""
         latest = {record.key: record for record in records}
-        return [record if isinstance(record, UnreadableRow) else self._draft(record) for record in latest.values()]
+        return [self._draft(record) if isinstance(record, Party) else record for record in latest.values()]
 
     def _draft(self, party: Party) -> Draft[Party]:
         draft = Draft(stream=self.stream, key=party.key, raw=party.raw, record=party)
@@ -75,7 +80,7 @@ class MemberDecider:
             draft.error = error
         return draft
 
-    def claims(self, drafts: Sequence[Draft[Party] | UnreadableRow]) -> set[str]:
+    def claims(self, drafts: Sequence[_Draft]) -> set[str]:
         """Everything these records touch: two batches that share a claim must not be under way together."""
         keys = [draft.key for draft in drafts]
         self._before = self._state.links(self._pipeline, self.stream, keys)
@@ -84,7 +89,7 @@ class MemberDecider:
         self._claimed = {f"{self.stream}:{key}" for key in keys} | (addresses - {""})
         return self._claimed
 
-    def decide(self, drafts: Sequence[Draft[Party] | UnreadableRow], now: datetime) -> list[Decision]:
+    def decide(self, drafts: Sequence[_Draft], now: datetime) -> list[Decision]:
         """One decision per record, in order; `claims` must have been asked before, on the same state."""
         self._now = now
         addresses = [claim for claim in self._claimed if "@" in claim]
@@ -95,6 +100,8 @@ class MemberDecider:
             before = self._before.get(draft.key)
             if isinstance(draft, UnreadableRow):
                 decision = unreadable(self.stream, draft, before, replayed=self._force)
+            elif isinstance(draft, GoneRecord):
+                decision = self._let_go(draft, before, around, suppressions)
             else:
                 decision = self._decide(draft, before, around, suppressions)
             around.note(decision)
@@ -171,18 +178,49 @@ class MemberDecider:
             decision.write = _status_only(decision.key, address, "unsubscribed", exists=bool(target))
         return decision
 
+    def _let_go(
+        self,
+        gone: GoneRecord,
+        before: Link | None,
+        around: _Neighbourhood,
+        suppressions: Mapping[str, Suppression],
+    ) -> Decision:
+        """A record deleted in the ERP leaves like an inactive one, with what the link knows of it."""
+        decision = Decision(stream=self.stream, key=gone.key, raw={}, before=before)
+        if before is None or self._policy.inactive == "ignore":
+            return self._leave_out(decision, "gone", around)
+        left = self._retire(decision, before.address, suppressions.get(before.address), around, reason="gone")
+        if left is not None:
+            return left
+        self._skipped(decision, "gone", address=before.address, target=before.target)
+        tags = {"email_address": before.address, "tags": [self._policy.inactive_tag]}
+        decision.write = MemberWrite(
+            record_key=gone.key,
+            address=before.address,
+            body=json.dumps(tags, ensure_ascii=False).encode(),
+            exists=True,
+            only_if_member=True,
+        )
+        return decision
+
     def _retire(
-        self, decision: Decision, address: str, suppression: Suppression | None, around: _Neighbourhood
+        self,
+        decision: Decision,
+        address: str,
+        suppression: Suppression | None,
+        around: _Neighbourhood,
+        *,
+        reason: str = "inactive",
     ) -> Decision | None:
-        """An inactive record leaves the audience as the policy says; `None`: go on as with an active one."""
+        """A record that is out of business leaves the audience as the policy says; `None`: it is tagged instead."""
         before = decision.before
         if before is None or not before.target or before.address != address:
-            return self._leave_out(decision, "inactive", around)
+            return self._leave_out(decision, reason, around)
         if around.others(address, self.stream, decision.key):
-            return self._leave_out(decision, "inactive", around)
+            return self._leave_out(decision, reason, around)
         if self._policy.inactive == "tag":
             return None
-        self._skipped(decision, "inactive", address=address, target=before.target)
+        self._skipped(decision, reason, address=address, target=before.target)
         if before.taken_off or suppression is not None:
             return decision
         status: Literal["unsubscribed", "archived"] = (
@@ -381,7 +419,7 @@ class _Neighbourhood:
         found = [
             link
             for identity, link in self._links.get(address, {}).items()
-            if identity != (stream, key) and link.state != "dead" and link.reason not in {"inactive", "opted_out"}
+            if identity != (stream, key) and link.state != "dead" and link.reason not in _SPEAKS_FOR_NOBODY
         ]
         return sorted(found, key=lambda link: (STREAMS.index(link.stream), link.key))
 

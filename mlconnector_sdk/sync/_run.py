@@ -40,6 +40,7 @@ from ..policy import SyncPolicy
 from ..protocols import Clock, Sink, Source, StateStore
 from ._decision import Decision
 from ._extract import in_batches, read_ahead
+from ._gone import GoneRecord, SeenKeys, links_without_record
 from ._load import Decider, Loader
 from ._members import MemberDecider
 from ._orders import OrderDecider
@@ -50,6 +51,8 @@ from ._takeover import TAKEOVER, pass_on
 __all__ = ["BATCH_SIZE", "Parts", "Run"]
 
 log = logging.getLogger("mlconnector_sdk.sync")
+
+_A_HANDFUL = 10
 
 BATCH_SIZE = 500
 """Records per batch: one bulk call at most, one transaction."""
@@ -170,9 +173,12 @@ class Run:
         report.full = window.is_full
         parts.announce(StreamStarted(job_id=self._report.job_id, stream=stream, full=window.is_full))
         tracker = MarkTracker(stream, window, mark)
+        seen = SeenKeys() if window.is_full and mark is not None and stream != "orders" else None
         history = parts.sink.loading_history() if stream == "orders" and mark is None else nullcontext()
         with history:
-            self._load_window(spec, window, tracker, report)
+            self._load_window(spec, window, tracker, report, seen)
+        if seen is not None and not self._report.stopped:
+            self._let_go_of_deleted(stream, seen, report)
         report.future = tracker.future
         if tracker.future:
             log.warning("%d records of %s are stamped in the future", tracker.future, stream)
@@ -181,16 +187,55 @@ class Run:
             moved = tracker.mark(full_scan_at=began if window.is_full else None)
             self._commit(Checkpoint(pipeline=parts.name, job_id=self._report.job_id, mark=moved))
 
-    def _load_window(self, spec: StreamSpec, window: Window, tracker: MarkTracker, report: StreamReport) -> None:
+    def _load_window(
+        self, spec: StreamSpec, window: Window, tracker: MarkTracker, report: StreamReport, seen: SeenKeys | None
+    ) -> None:
         decider = self._decider(spec.name)
         ahead = read_ahead(self._parts.source.read(spec.name, window))
         with self._loading(decider, report) as loader, closing(ahead) as pages:
             for batch in in_batches(pages, BATCH_SIZE):
                 tracker.see(record.modified_at for record in batch)
+                if seen is not None:
+                    seen.add(record.key for record in batch)
                 loader.load(decider, batch, report, mark=_mark_so_far(spec, tracker))
                 if self._stop.is_set():
                     self._report.stopped = True
                     break
+
+    def _let_go_of_deleted(self, stream: StreamName, seen: SeenKeys, report: StreamReport) -> None:
+        """Members whose record a full scan did not find, and the ERP does not know by key either, leave by policy."""
+        parts = self._parts
+        members = missing = 0
+        for _, is_missing in links_without_record(parts.state, parts.name, stream, seen):
+            members += 1
+            missing += is_missing
+        if missing > max(_A_HANDFUL, members * parts.policy.most_leaving):
+            report.error = (
+                f"{missing} of {members} members have no record in a full scan: nobody was taken off; check filters "
+                "and rights of the ERP user, or raise policy.most_leaving for one run"
+            )
+            log.warning("%s: %d of %d members have no record in a full scan", stream, missing, members)
+            return
+        if missing:
+            decider = self._decider(stream)
+            links = links_without_record(parts.state, parts.name, stream, seen)
+            keys = [link.key for link, is_missing in links if is_missing]
+            with self._loading(decider, report) as loader:
+                for start in range(0, len(keys), BATCH_SIZE):
+                    gone = list(self._gone(stream, keys[start : start + BATCH_SIZE]))
+                    if gone:
+                        loader.load(decider, gone, report)
+
+    def _gone(self, stream: StreamName, keys: Sequence[str]) -> Iterator[GoneRecord]:
+        """Those of the keys that the ERP denies when asked: that a scan did not meet them proves nothing alone."""
+        found = {
+            record.key
+            for page in self._parts.source.fetch(stream, keys)
+            for record in (*page.records, *page.unreadable)
+        }
+        for key in keys:
+            if key not in found:
+                yield GoneRecord(key=key)
 
     def _reload(self, stream: StreamName, letters: Sequence[DeadLetter]) -> None:
         decider, report = self._decider(stream, force=True), self._report.stream(stream)

@@ -19,7 +19,6 @@ class SyncMachine(RuleBasedStateMachine):
         self.world = World().__enter__()
         self.keys: list[str] = []
         self.left: set[str] = set()
-        self.gone: set[str] = set()
         self.policy = SyncPolicy()
 
     @initialize(
@@ -59,7 +58,6 @@ class SyncMachine(RuleBasedStateMachine):
     def remove(self, data) -> None:
         key = data.draw(st.sampled_from(self.keys))
         self.keys.remove(key)
-        self.gone.add(key)
         self.world.erp.remove(key)
 
     @precondition(lambda self: self.world.mailchimp.members)
@@ -78,14 +76,13 @@ class SyncMachine(RuleBasedStateMachine):
         for stream in report.streams.values():
             counted = stream.created + stream.updated + stream.unchanged + stream.skipped + stream.dead
             assert stream.read == counted
+        # Deletions and edits that leave no stamp are found by a full scan only.
+        self.world.run(streams=["customers", "contacts"], policy=self.policy, full=True, later=1)
         self.check_members()
         self.check_quiet()
 
     def check_members(self) -> None:
-        """Every active customer with an address has a member there, which names a record that has that address.
-
-        What the ERP deleted is not seen by a poll, so a deleted record may still stand for its address.
-        """
+        """Every active customer with an address has a member there, which names a record that has that address."""
         erp, members = self.world.erp.fake, self.world.mailchimp.members
         holders: dict[str, set[str]] = {}
         for key, customer in erp.customers.items():
@@ -97,7 +94,7 @@ class SyncMachine(RuleBasedStateMachine):
         for email, keys in holders.items():
             assert email in members, f"{email} of {keys} is missing"
             if members[email].status != "archived":
-                assert members[email].merge_fields["ERPID"] in keys | self.gone, (
+                assert members[email].merge_fields["ERPID"] in keys, (
                     email,
                     keys,
                     members[email].merge_fields,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mlconnector_sdk import SyncPolicy
 from tests.scenarios._worlds import World
 
 
@@ -38,3 +39,47 @@ def test_rows_that_change_while_we_page_are_neither_lost_nor_doubled(world):
     world.run(streams=["customers"])
     assert world.status("late@harbor-pumps.com") == "subscribed"
     assert world.mailchimp.members["c250@harbor-pumps.com"].merge_fields["COMPANY"] == "Renamed While Paging"
+
+
+def test_a_deleted_customer_leaves_after_a_full_scan(world):
+    """A full scan that no longer finds a record takes its member off as the policy says for inactive ones, once."""
+    keys = [world.erp.add_customer(f"c{number}@harbor-pumps.com") for number in range(3)]
+    world.run(streams=["customers"])
+    world.erp.remove(keys[1])
+
+    report = world.run(streams=["customers"], full=True)
+    before = len(world.writes)
+    world.run(streams=["customers"], full=True)
+
+    assert report.ok, str(report)
+    assert ["subscribed", "unsubscribed", "subscribed"] == [world.status(f"c{n}@harbor-pumps.com") for n in range(3)]
+    assert world.writes[before:] == []
+
+
+def test_a_scan_that_finds_too_little_takes_nobody_off(world):
+    """When many members at once have no record any more, nobody leaves, and the report says why."""
+    keys = [world.erp.add_customer(f"c{number}@harbor-pumps.com") for number in range(30)]
+    world.run(streams=["customers"])
+    for key in keys[:20]:
+        world.erp.remove(key)
+
+    report = world.run(streams=["customers"], full=True)
+    believed = world.run(streams=["customers"], full=True, policy=SyncPolicy(most_leaving=1.0))
+
+    assert "20 of 30 members" in report.streams["customers"].error
+    assert not report.ok
+    assert believed.ok
+    assert 10 == sum(member.status == "subscribed" for member in world.mailchimp.members.values())
+
+
+def test_an_heir_takes_over_from_a_deleted_record(world):
+    """When the owner of a shared address is deleted, the next record speaks for the member, and nobody is taken off."""
+    first = world.erp.add_customer("shared@harbor-pumps.com", name="First")
+    second = world.erp.add_customer("shared@harbor-pumps.com", name="Second")
+    world.run(streams=["customers"])
+    world.erp.remove(first)
+
+    world.run(streams=["customers"], full=True)
+
+    member = world.mailchimp.members["shared@harbor-pumps.com"]
+    assert ("subscribed", second) == (member.status, member.merge_fields["ERPID"])

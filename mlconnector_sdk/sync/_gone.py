@@ -1,0 +1,58 @@
+"""Records that a full scan no longer found: who they are, and whether there are too many to believe it."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+
+import attrs
+
+from ..models import Link
+from ..protocols import StateStore
+
+__all__ = ["GoneRecord", "SeenKeys", "links_without_record"]
+
+
+@attrs.frozen(kw_only=True)
+class GoneRecord:
+    """An ERP key that stands behind a member and is not in the ERP any more."""
+
+    key: str
+
+
+class SeenKeys:
+    """The keys of one full scan in eight bytes each, so that a million of them do not count.
+
+    Two keys with one hash make a deleted record look alive; its member stays until its hash is met alone. The other
+    error, a living record that looks deleted, cannot happen.
+    """
+
+    def __init__(self) -> None:
+        self._hashes = array("Q")
+        self._sorted = False
+
+    def add(self, keys: Iterable[str]) -> None:
+        """Take note of the keys of a batch."""
+        self._hashes.extend(map(_hash, keys))
+        self._sorted = False
+
+    def __contains__(self, key: str) -> bool:
+        if not self._sorted:
+            self._hashes = array("Q", sorted(self._hashes))
+            self._sorted = True
+        value = _hash(key)
+        at = bisect_left(self._hashes, value)
+        return at < len(self._hashes) and self._hashes[at] == value
+
+
+def _hash(key: str) -> int:
+    return int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+
+
+def links_without_record(state: StateStore, pipeline: str, stream: str, seen: SeenKeys) -> Iterator[tuple[Link, bool]]:
+    """Every link of the stream that speaks for a member, and whether its record was not seen."""
+    for link in state.all_links(pipeline, stream):
+        if link.target and link.reason != "gone":
+            yield link, link.key not in seen
