@@ -104,7 +104,7 @@ class TokenEndpoint:
                 return OAuth2Token.from_answer(call(self._client_over(session)))
         except OAuth2Error as error:
             raise self._placed(_refusal(str(error.error))) from None
-        except (ValueError, TypeError, httpx.HTTPStatusError):
+        except (ValueError, TypeError, AttributeError, httpx.HTTPStatusError):  # authlib trips over a list
             raise self._placed(ContractError("the answer of the token endpoint is no token")) from None
         except MLConnectorError as error:
             raise self._placed(error)  # noqa: B904  # the same error, with its place

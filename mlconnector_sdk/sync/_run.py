@@ -281,13 +281,16 @@ class Run:
         parts = self._parts
         while not self._stop.is_set():
             waiting = [letter for letter in parts.state.dead_letters(parts.name) if letter.reason == TAKEOVER]
-            if not waiting:
+            by_stream = {
+                stream: heirs
+                for stream in parts.source.streams
+                if (heirs := [letter for letter in waiting if letter.stream == stream])
+            }
+            if not by_stream:
                 return
-            for stream in parts.source.streams:
-                heirs = [letter for letter in waiting if letter.stream == stream]
-                if heirs:
-                    self._reload(stream, heirs)
-                    pass_on(parts.state, self._commit, heirs, pipeline=parts.name, clock=parts.clock)
+            for stream, heirs in by_stream.items():
+                self._reload(stream, heirs)
+                pass_on(parts.state, self._commit, heirs, pipeline=parts.name, clock=parts.clock)
 
     def _decider(self, stream: StreamName, *, force: bool = False) -> Decider:
         parts = self._parts

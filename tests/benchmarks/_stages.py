@@ -42,7 +42,7 @@ STAGES = {
     ],
     "send": ["mailchimp._client:MailchimpClient.send"],
     "send: arrange": ["mailchimp._bulk:BulkWriter.write"],
-    "read results": ["mailchimp._bulk:json_object", "mailchimp._bulk:BulkWriter._read"],
+    "read results": ["mailchimp._bulk:_answer_in", "mailchimp._bulk:BulkWriter._read"],
     "settle": ["sync._load:Loader._finish_oldest"],
     "checkpoint": ["sync._load:Loader._checkpoint", "state._sql:checkpoint_rows"],
     "commit": ["state._sql:SQLStateStore.commit"],
