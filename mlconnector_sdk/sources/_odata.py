@@ -75,10 +75,15 @@ def encoded_length(text: str) -> int:
     return len(quote(text, safe=_SAFE))
 
 
-def any_of(keys: Iterable[str], term: Callable[[str], str], *, room: int) -> Iterator[tuple[list[str], str]]:
+def any_of(
+    keys: Iterable[str], term: Callable[[str], str], *, room: int, most: int | None = None
+) -> Iterator[tuple[list[str], str]]:
     """Keys in groups whose filter, `term or term or …`, takes at most `room` characters of a query.
 
     Keys with the same term share it. A term longer than `room` comes alone.
+
+    Args:
+        most: terms in a group; some servers count the parts of a filter.
     """
     batch: list[str] = []
     terms: dict[str, None] = {}
@@ -86,7 +91,7 @@ def any_of(keys: Iterable[str], term: Callable[[str], str], *, room: int) -> Ite
     for key in keys:
         condition = term(key)
         cost = 0 if condition in terms else encoded_length(f" or {condition}")
-        if batch and length + cost > room:
+        if batch and (length + cost > room or (cost and len(terms) == most)):
             yield batch, " or ".join(terms)
             batch, terms, length = [], {}, 0
             cost = encoded_length(f" or {condition}")

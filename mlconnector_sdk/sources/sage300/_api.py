@@ -36,6 +36,9 @@ SYSTEM = "sage300"
 QUERY_LENGTH = 1800
 """Longest query string we send; IIS refuses one of more than 2,048 characters unless set up otherwise."""
 
+MOST_TERMS = 10
+"""Conditions in one filter; the OData library of the server refuses more than 100 nodes unless told otherwise."""
+
 # -- asking ---------------------------------------------------------------------------------------------------------
 
 
@@ -95,10 +98,9 @@ def with_keys(shape: Shape, keys: Iterable[str], term: Callable[[str], str] | No
     theirs = shape.spelled.get(key, key)
     if term is None and shape.resource.has_number_key:
         numbers = dict.fromkeys(str(int(one)) for one in keys if one.isascii() and one.isdigit())
-        batches = any_of(numbers, lambda one: f"{theirs} eq {number_literal(int(one))}", room=room)
-    else:
-        batches = any_of(dict.fromkeys(keys), term or (lambda one: f"{theirs} eq {text_literal(one)}"), room=room)
-    return (condition for _, condition in batches)
+        keys, term = numbers, lambda one: f"{theirs} eq {number_literal(int(one))}"
+    plain = term or (lambda one: f"{theirs} eq {text_literal(one)}")
+    return (condition for _, condition in any_of(dict.fromkeys(keys), plain, room=room, most=MOST_TERMS))
 
 
 # -- judging --------------------------------------------------------------------------------------------------------
