@@ -6,7 +6,8 @@ import pytest
 
 from mlconnector_sdk import MemoryStateStore, SQLiteStateStore, SQLStateStore
 from mlconnector_sdk.auth import CookieLogin, OAuth2AuthorizationCode, OAuth2Password
-from mlconnector_sdk.config import build_parts, load_config
+from mlconnector_sdk.config import AuthConfig, SecretLookup, build_parts, load_config
+from mlconnector_sdk.config._sources import _auth
 from mlconnector_sdk.errors import ConfigurationError
 
 KEY = "0123456789abcdef0123456789abcdef-us6"
@@ -37,9 +38,7 @@ def config(**parts) -> dict:
 
 def auth_of(kind: str):
     """What the source is given to sign in with."""
-    from mlconnector_sdk.config import AuthConfig, _auth, _SecretLookup
-
-    return _auth(AuthConfig(**AUTHS[kind]), _SecretLookup(SECRETS))
+    return _auth(AuthConfig(**AUTHS[kind]), SecretLookup(SECRETS))
 
 
 def test_every_way_to_sign_in_can_be_configured():

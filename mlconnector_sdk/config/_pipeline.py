@@ -1,78 +1,34 @@
-"""A pipeline as plain data: what a config file can say, and how it becomes an engine's parts.
-
-Secrets never stand in a config. They are named, and looked up when the engine is built: `env:NAME` reads an environment
-variable, `file:PATH` a file, anything else is asked from the caller's `secrets`.
-"""
+"""The config of a whole pipeline, and how it becomes an engine's parts."""
 
 from __future__ import annotations
 
-import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import attrs
 
-from ._converter import structure_config, unstructure_config
-from .errors import ConfigurationError
-from .mapping import Mapping as RecordMapping, MemberMapping, OrderMapping
-from .models import Store
-from .policy import SyncPolicy
-from .protocols import Sink, Source, StateStore
-from .retry import RetryPolicy
+from .._converter import structure_config, unstructure_config
+from ..errors import ConfigurationError
+from ..mapping import Mapping as RecordMapping, MemberMapping, OrderMapping
+from ..models import Store
+from ..policy import SyncPolicy
+from ..protocols import Sink, StateStore
+from ..retry import RetryPolicy
+from ._secrets import SecretLookup, Secrets
+from ._sources import SourceConfig
 
 __all__ = [
-    "AcumaticaConfig",
-    "AuthConfig",
     "MailchimpConfig",
     "MappingConfig",
     "MembersConfig",
     "PipelineConfig",
     "RetryConfig",
-    "Secrets",
     "StateConfig",
     "build_parts",
     "load_config",
 ]
-
-Secrets: TypeAlias = Callable[[str], str] | Mapping[str, str] | None
-"""Secrets by reference, or a function that finds them; for references other than `env:` and `file:`."""
-
-
-@attrs.frozen(kw_only=True)
-class AuthConfig:
-    """How to sign in. `secret` fields hold references such as `env:ERP_PASSWORD`.
-
-    Attributes:
-        kind: `password` (OAuth 2 resource-owner password), `code` (OAuth 2 with a stored refresh token), or `cookie`.
-    """
-
-    kind: Literal["password", "code", "cookie"]
-    username: str = ""
-    password: str = attrs.field(default="", repr=False)
-    client_id: str = ""
-    client_secret: str = attrs.field(default="", repr=False)
-    # Only for connected applications that keep their refresh token: a config cannot save a rotated one.
-    refresh_token: str = attrs.field(default="", repr=False)
-    redirect_uri: str = ""
-    tenant: str = ""
-    branch: str = ""
-
-
-@attrs.frozen(kw_only=True)
-class AcumaticaConfig:
-    """The settings of `mlconnector_sdk.Acumatica` that plain data can hold."""
-
-    system: Literal["acumatica"]
-    url: str
-    auth: AuthConfig
-    version: str | None = None
-    endpoint: str = "Default"
-    orders: Literal["SalesInvoice", "Invoice", "SalesOrder"] | None = None
-    optout_field: str | None = None
-    customer_email: Literal["main", "primary"] = "main"
 
 
 @attrs.frozen(kw_only=True)
@@ -150,7 +106,7 @@ class PipelineConfig:
     """
 
     name: str
-    source: AcumaticaConfig
+    source: SourceConfig
     sink: MailchimpConfig
     state: StateConfig
     mapping: MappingConfig = attrs.field(factory=MappingConfig)
@@ -187,10 +143,10 @@ def build_parts(config: Mapping[str, Any] | str | PipelineConfig, *, secrets: Se
         ConfigurationError: a mistake in the config, or a secret that cannot be found; the message names the reference.
     """
     loaded = load_config(config)
-    lookup = _SecretLookup(secrets)
+    lookup = SecretLookup(secrets)
     retry = RetryPolicy(**attrs.asdict(loaded.retry)) if loaded.retry else None
     return {
-        "source": _source(loaded.source, lookup),
+        "source": loaded.source.build(lookup),
         "sink": _sink(loaded.sink, lookup),
         "state": _state(loaded.state, lookup),
         "name": loaded.name,
@@ -200,72 +156,8 @@ def build_parts(config: Mapping[str, Any] | str | PipelineConfig, *, secrets: Se
     }
 
 
-class _SecretLookup:
-    """Turns references into secrets."""
-
-    def __init__(self, secrets: Secrets) -> None:
-        self._secrets = secrets
-
-    def __call__(self, reference: str, setting: str) -> str:
-        kind, _, name = reference.partition(":")
-        if kind == "env" and name in os.environ:
-            return os.environ[name]
-        if kind == "file" and Path(name).is_file():
-            return Path(name).read_text(encoding="utf-8").strip()
-        found = self._ask(reference)
-        if found is None:
-            # Somebody may have written the secret itself: only a reference is shown.
-            shown = f"{kind}:{name}" if kind in {"env", "file", "vault"} else "what stands there"
-            raise ConfigurationError(
-                f"{setting}: no secret found for {shown}; use env:NAME, file:PATH, or hand it over in secrets="
-            )
-        return found
-
-    def _ask(self, reference: str) -> str | None:
-        if self._secrets is None:
-            return None
-        if isinstance(self._secrets, Mapping):
-            return self._secrets.get(reference)
-        return self._secrets(reference)
-
-
-def _source(config: AcumaticaConfig, secret: _SecretLookup) -> Source:
-    from .sources.acumatica import Acumatica
-
-    return Acumatica(
-        config.url,
-        version=config.version,
-        endpoint=config.endpoint,
-        auth=_auth(config.auth, secret),
-        orders=config.orders,
-        optout_field=config.optout_field,
-        customer_email=config.customer_email,
-    )
-
-
-def _auth(config: AuthConfig, secret: _SecretLookup) -> Any:
-    from .auth import CookieLogin, OAuth2AuthorizationCode, OAuth2Password, OAuth2Token
-
-    if config.kind == "cookie":
-        password = secret(config.password, "source.auth.password")
-        return CookieLogin(username=config.username, password=password, tenant=config.tenant, branch=config.branch)
-    client_secret = secret(config.client_secret, "source.auth.client_secret")
-    if config.kind == "code":
-        refresh_token = secret(config.refresh_token, "source.auth.refresh_token")
-        return OAuth2AuthorizationCode(
-            client_id=config.client_id,
-            client_secret=client_secret,
-            redirect_uri=config.redirect_uri,
-            token=OAuth2Token(access_token="", refresh_token=refresh_token),
-        )
-    password = secret(config.password, "source.auth.password")
-    return OAuth2Password(
-        client_id=config.client_id, client_secret=client_secret, username=config.username, password=password
-    )
-
-
-def _sink(config: MailchimpConfig, secret: _SecretLookup) -> Sink:
-    from .mailchimp import MailchimpSink
+def _sink(config: MailchimpConfig, secret: SecretLookup) -> Sink:
+    from ..mailchimp import MailchimpSink
 
     return MailchimpSink(
         secret(config.key, "sink.key"),
@@ -276,8 +168,8 @@ def _sink(config: MailchimpConfig, secret: _SecretLookup) -> Sink:
     )
 
 
-def _state(config: StateConfig, secret: _SecretLookup) -> StateStore:
-    from .state import MemoryStateStore, SQLiteStateStore, SQLStateStore
+def _state(config: StateConfig, secret: SecretLookup) -> StateStore:
+    from ..state import MemoryStateStore, SQLiteStateStore, SQLStateStore
 
     if config.kind == "memory":
         return MemoryStateStore()

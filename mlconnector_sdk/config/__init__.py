@@ -1,0 +1,35 @@
+"""A pipeline as plain data: what a config file can say, and how it becomes an engine's parts.
+
+Secrets never stand in a config. They are named, and looked up when the engine is built: `env:NAME` reads an environment
+variable, `file:PATH` a file, anything else is asked from the caller's `secrets`.
+"""
+
+from ._pipeline import (
+    MailchimpConfig,
+    MappingConfig,
+    MembersConfig,
+    PipelineConfig,
+    RetryConfig,
+    StateConfig,
+    build_parts,
+    load_config,
+)
+from ._secrets import SecretLookup, Secrets
+from ._sources import AcumaticaConfig, AuthConfig, Sage300Config, SourceConfig
+
+__all__ = [
+    "AcumaticaConfig",
+    "AuthConfig",
+    "MailchimpConfig",
+    "MappingConfig",
+    "MembersConfig",
+    "PipelineConfig",
+    "RetryConfig",
+    "Sage300Config",
+    "SecretLookup",
+    "Secrets",
+    "SourceConfig",
+    "StateConfig",
+    "build_parts",
+    "load_config",
+]

@@ -1,0 +1,120 @@
+"""What a config says of each ERP. `system` tells which one it is; `build` makes the source of it.
+
+Fields that hold secrets hold references such as `env:ERP_PASSWORD`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import attrs
+
+from ..protocols import Source
+from ._secrets import SecretLookup
+
+__all__ = ["AcumaticaConfig", "AuthConfig", "Sage300Config", "SourceConfig"]
+
+
+@attrs.frozen(kw_only=True)
+class AuthConfig:
+    """How to sign in. `secret` fields hold references such as `env:ERP_PASSWORD`.
+
+    Attributes:
+        kind: `password` (OAuth 2 resource-owner password), `code` (OAuth 2 with a stored refresh token), or `cookie`.
+    """
+
+    kind: Literal["password", "code", "cookie"]
+    username: str = ""
+    password: str = attrs.field(default="", repr=False)
+    client_id: str = ""
+    client_secret: str = attrs.field(default="", repr=False)
+    # Only for connected applications that keep their refresh token: a config cannot save a rotated one.
+    refresh_token: str = attrs.field(default="", repr=False)
+    redirect_uri: str = ""
+    tenant: str = ""
+    branch: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class AcumaticaConfig:
+    """The settings of `mlconnector_sdk.Acumatica` that plain data can hold."""
+
+    system: Literal["acumatica"]
+    url: str
+    auth: AuthConfig
+    version: str | None = None
+    endpoint: str = "Default"
+    orders: Literal["SalesInvoice", "Invoice", "SalesOrder"] | None = None
+    optout_field: str | None = None
+    customer_email: Literal["main", "primary"] = "main"
+
+    def build(self, secret: SecretLookup) -> Source:
+        """The source of it."""
+        from ..sources.acumatica import Acumatica
+
+        return Acumatica(
+            self.url,
+            version=self.version,
+            endpoint=self.endpoint,
+            auth=_auth(self.auth, secret),
+            orders=self.orders,
+            optout_field=self.optout_field,
+            customer_email=self.customer_email,
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Sage300Config:
+    """The settings of `mlconnector_sdk.Sage300` that plain data can hold."""
+
+    system: Literal["sage300"]
+    url: str
+    company: str
+    username: str
+    password: str = attrs.field(repr=False)
+    upper_case_credentials: bool = True
+    timezone: str = "UTC"
+    orders: Literal["OEOrders", "OEInvoices"] = "OEOrders"
+    ship_to: bool = False
+    optout_field: str | None = None
+
+    def build(self, secret: SecretLookup) -> Source:
+        """The source of it."""
+        from ..sources.sage300 import Sage300
+
+        return Sage300(
+            self.url,
+            self.company,
+            username=self.username,
+            password=secret(self.password, "source.password"),
+            upper_case_credentials=self.upper_case_credentials,
+            timezone=self.timezone,
+            orders=self.orders,
+            ship_to=self.ship_to,
+            optout_field=self.optout_field,
+        )
+
+
+def _auth(config: AuthConfig, secret: SecretLookup) -> Any:
+    from ..auth import CookieLogin, OAuth2AuthorizationCode, OAuth2Password, OAuth2Token
+
+    if config.kind == "cookie":
+        password = secret(config.password, "source.auth.password")
+        return CookieLogin(username=config.username, password=password, tenant=config.tenant, branch=config.branch)
+    client_secret = secret(config.client_secret, "source.auth.client_secret")
+    if config.kind == "code":
+        refresh_token = secret(config.refresh_token, "source.auth.refresh_token")
+        return OAuth2AuthorizationCode(
+            client_id=config.client_id,
+            client_secret=client_secret,
+            redirect_uri=config.redirect_uri,
+            token=OAuth2Token(access_token="", refresh_token=refresh_token),
+        )
+    password = secret(config.password, "source.auth.password")
+    return OAuth2Password(
+        client_id=config.client_id, client_secret=client_secret, username=config.username, password=password
+    )
+
+
+SourceConfig: TypeAlias = AcumaticaConfig | Sage300Config
+"""Any source that a config can describe."""
