@@ -5,8 +5,9 @@ Rows of the ERPs are read by each source's `_records.py`; this module structures
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import cattrs
 from cattrs.errors import ForbiddenExtraKeysError
@@ -16,6 +17,7 @@ from .errors import ConfigurationError
 __all__ = ["structure_config", "unstructure_config"]
 
 T = TypeVar("T")
+Choices: TypeAlias = Mapping[Any, tuple[str, Mapping[str, type]]]
 
 
 def _structure_duration(value: Any, _: type) -> timedelta:
@@ -44,8 +46,13 @@ def _strict_flag(value: Any, _: type) -> bool:
     return value
 
 
-def _converter() -> cattrs.Converter:
+def _converter(choices: Choices) -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
+    for union, (tag, kinds) in choices.items():
+        converter.register_structure_hook_func(
+            lambda kind, union=union: kind == union,
+            lambda value, _, tag=tag, kinds=kinds: _structure_choice(converter, value, tag, kinds),
+        )
     converter.register_structure_hook(timedelta, _structure_duration)
     converter.register_unstructure_hook(timedelta, lambda value: value.total_seconds())
     converter.register_structure_hook(str, _strict_text)
@@ -54,14 +61,25 @@ def _converter() -> cattrs.Converter:
     return converter
 
 
-def structure_config(data: Any, kind: type[T], *, where: str = "config") -> T:
+def _structure_choice(converter: cattrs.Converter, value: Any, tag: str, kinds: Mapping[str, type]) -> Any:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"expected settings, got {type(value).__name__}")
+    if value.get(tag) not in kinds:
+        raise ValueError(f"{tag} must be one of {', '.join(sorted(kinds))}")
+    return converter.structure(value, kinds[value[tag]])
+
+
+def structure_config(data: Any, kind: type[T], *, where: str = "config", choices: Choices | None = None) -> T:
     """Plain dicts to one of our configuration classes.
+
+    Args:
+        choices: for each union among the fields, the setting that tells its members apart, and the members by its value.
 
     Raises:
         ConfigurationError: every mistake at once, a line each, as `path: problem`.
     """
     try:
-        return _converter().structure(data, kind)
+        return _converter(choices or {}).structure(data, kind)
     except Exception as error:  # cattrs raises groups of whatever the hooks raised
         problems = cattrs.transform_error(error, path=where, format_exception=_problem)
         raise ConfigurationError("\n".join(map(_path_first, problems))) from None
@@ -69,7 +87,7 @@ def structure_config(data: Any, kind: type[T], *, where: str = "config") -> T:
 
 def unstructure_config(value: Any) -> Any:
     """One of our configuration values as plain dicts, lists and numbers."""
-    return _converter().unstructure(value)
+    return _converter({}).unstructure(value)
 
 
 def _path_first(line: str) -> str:

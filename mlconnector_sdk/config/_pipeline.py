@@ -17,7 +17,7 @@ from ..policy import SyncPolicy
 from ..protocols import Sink, StateStore
 from ..retry import RetryPolicy
 from ._secrets import SecretLookup, Secrets
-from ._sources import SourceConfig
+from ._sources import SOURCES, SourceConfig
 
 __all__ = [
     "MailchimpConfig",
@@ -133,7 +133,7 @@ def load_config(config: Mapping[str, Any] | str | PipelineConfig) -> PipelineCon
             config = tomllib.loads(config)
         except tomllib.TOMLDecodeError as error:
             raise ConfigurationError(f"config: not valid TOML: {error}") from None
-    return structure_config(dict(config), PipelineConfig)
+    return structure_config(dict(config), PipelineConfig, choices={SourceConfig: ("system", SOURCES)})
 
 
 def build_parts(config: Mapping[str, Any] | str | PipelineConfig, *, secrets: Secrets = None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import attrs
 from ..protocols import Source
 from ._secrets import SecretLookup
 
-__all__ = ["AcumaticaConfig", "AuthConfig", "Sage300Config", "SourceConfig"]
+__all__ = ["SOURCES", "AcumaticaConfig", "AuthConfig", "Sage300Config", "SourceConfig"]
 
 
 @attrs.frozen(kw_only=True)
@@ -118,3 +118,6 @@ def _auth(config: AuthConfig, secret: SecretLookup) -> Any:
 
 SourceConfig: TypeAlias = AcumaticaConfig | Sage300Config
 """Any source that a config can describe."""
+
+SOURCES: dict[str, type] = {"acumatica": AcumaticaConfig, "sage300": Sage300Config}
+"""The same by `system`."""
