@@ -49,10 +49,7 @@ def _strict_flag(value: Any, _: type) -> bool:
 def _converter(choices: Choices) -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
     for union, (tag, kinds) in choices.items():
-        converter.register_structure_hook_func(
-            lambda kind, union=union: kind == union,
-            lambda value, _, tag=tag, kinds=kinds: _structure_choice(converter, value, tag, kinds),
-        )
+        _register_choice(converter, union, tag, kinds)
     converter.register_structure_hook(timedelta, _structure_duration)
     converter.register_unstructure_hook(timedelta, lambda value: value.total_seconds())
     converter.register_structure_hook(str, _strict_text)
@@ -61,19 +58,25 @@ def _converter(choices: Choices) -> cattrs.Converter:
     return converter
 
 
-def _structure_choice(converter: cattrs.Converter, value: Any, tag: str, kinds: Mapping[str, type]) -> Any:
-    if not isinstance(value, Mapping):
-        raise ValueError(f"expected settings, got {type(value).__name__}")
-    if value.get(tag) not in kinds:
-        raise ValueError(f"{tag} must be one of {', '.join(sorted(kinds))}")
-    return converter.structure(value, kinds[value[tag]])
+def _register_choice(converter: cattrs.Converter, union: Any, tag: str, kinds: Mapping[str, type]) -> None:
+    def is_the_union(kind: Any) -> bool:
+        return bool(kind == union)
+
+    def structure(value: Any, _: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"expected settings, got {type(value).__name__}")
+        if value.get(tag) not in kinds:
+            raise ValueError(f"{tag} must be one of {', '.join(sorted(kinds))}")
+        return converter.structure(value, kinds[value[tag]])
+
+    converter.register_structure_hook_func(is_the_union, structure)
 
 
 def structure_config(data: Any, kind: type[T], *, where: str = "config", choices: Choices | None = None) -> T:
     """Plain dicts to one of our configuration classes.
 
     Args:
-        choices: for each union among the fields, the setting that tells its members apart, and the members by its value.
+        choices: for each union among the fields, the setting that tells its members apart, and these by its value.
 
     Raises:
         ConfigurationError: every mistake at once, a line each, as `path: problem`.
