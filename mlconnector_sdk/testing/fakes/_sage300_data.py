@@ -64,7 +64,8 @@ class Records:
         for name in keys:
             if isinstance(row[name], str):
                 row[name] = row[name].upper()
-        key = tuple(row[name] for name in keys) if len(keys) > 1 else row[keys[0]]
+        parts = tuple(row[name] for name in keys)
+        key = parts if len(parts) > 1 else parts[0]
         if RESOURCES[resource].stamp:
             row.setdefault(RESOURCES[resource].stamp, self.today())
         self.stores[resource][key] = row

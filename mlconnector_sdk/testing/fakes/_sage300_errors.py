@@ -27,12 +27,12 @@ CODES = {
 """The vendor's codes with the status they come with; the texts are ours, except that of `RecordNotFound`."""
 
 _TITLES = {
-    400: "Bad Request",
-    401: "Unauthorized: Access is denied due to invalid credentials.",
-    404: "File or directory not found.",
-    500: "Internal server error.",
-    502: "Web server received an invalid response while acting as a gateway or proxy server.",
-    503: "Service Unavailable",
+    400: ("Bad Request", "The request is badly formed."),
+    401: ("Unauthorized", "Access is denied due to invalid credentials."),
+    404: ("Not Found", "The resource you are looking for might have been removed."),
+    500: ("Server Error", "There is a problem with the resource you are looking for."),
+    502: ("Bad Gateway", "Web server received an invalid response while acting as a gateway or proxy server."),
+    503: ("Service Unavailable", "The service is unavailable."),
 }
 
 
@@ -62,11 +62,11 @@ def library_body(text: str) -> dict[str, Any]:
 
 def http_page(status: int) -> Reply:
     """A page of IIS, or of the kernel driver in front of it."""
-    title = _TITLES.get(status, "Error")
+    title, text = _TITLES.get(status, ("Error", "The request could not be answered."))
     return Reply(
         status,
         '<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01//EN" "http://www.w3.org/TR/html4/strict.dtd">\r\n'
         f"<HTML><HEAD><TITLE>{title}</TITLE></HEAD>\r\n"
-        f"<BODY><h2>{title}</h2><hr><p>HTTP Error {status}. {title}</p></BODY></HTML>\r\n",
+        f"<BODY><h2>{title}</h2><hr><p>HTTP Error {status}. {text}</p></BODY></HTML>\r\n",
         {"Content-Type": "text/html; charset=us-ascii"},
     )

@@ -135,6 +135,11 @@ class Sage300Site(FakeServer):
         """The root of the company's modules; no slash at the end."""
         return f"{self.base_url}/v1.0/{self.tenant}/{self.company}"
 
+    @property
+    def resources(self) -> frozenset[str]:
+        """The resources this release has."""
+        return frozenset(self._model.resources)
+
     # -- from request to answer ---------------------------------------------------------------------------------
 
     def handle(self, request: Request) -> Reply:

@@ -49,8 +49,8 @@ _CONTACT = f"""
 _VENDOR = f"""
     VendorNumber:12 ShortName:10 GroupCode:6 Status:Active|Inactive InactiveDate:date DateLastMaintained:date
     OnHold:No|Yes StartDate:date VendorName:60 {_ADDRESS} ContactName:60 PhoneNumber:30 FaxNumber:30 AccountSet:6
-    CurrencyCode:3 TermsCode:6 TaxGroup:12 ContactsEmail:255 Email:255 WebSite:100 ContactsPhone:30 ContactsFax:30
-    NumberOfOptionalFields:int VendorOptionalFieldValues:[VendorOptionalFieldValue]
+    CurrencyCode:3 TermsCode:6 TaxGroup:12 DateOfLastActivity:date ContactsEmail:255 Email:255 WebSite:100
+    ContactsPhone:30 ContactsFax:30 NumberOfOptionalFields:int VendorOptionalFieldValues:[VendorOptionalFieldValue]
 """
 _ORDER = """
     OrderUniquifier:amount OrderNumber:22 CustomerNumber:12 CustomerGroupCode:6 BillToName:60 BillToAddressLine1..4:60
