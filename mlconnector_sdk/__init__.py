@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .policy import SyncPolicy
     from .retry import RetryPolicy
     from .sources.acumatica import Acumatica
+    from .sources.sage300 import Sage300
     from .state import MemoryStateStore, SQLiteStateStore, SQLStateStore
     from .sync import SyncEngine
 
@@ -45,6 +46,7 @@ __all__ = [
     "RetryPolicy",
     "SQLStateStore",
     "SQLiteStateStore",
+    "Sage300",
     "Store",
     "SyncEngine",
     "SyncPolicy",
@@ -67,6 +69,7 @@ _HOMES = {
     "RetryPolicy": "retry",
     "SQLStateStore": "state",
     "SQLiteStateStore": "state",
+    "Sage300": "sources.sage300",
     "Store": "models",
     "SyncEngine": "sync",
     "SyncPolicy": "policy",

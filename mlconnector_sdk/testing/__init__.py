@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ._clock import FakeClock
-from .fakes import FakeAcumatica, FakeMailchimp, FakeServer, Fault, LoggedRequest, Reply, Request
+from .fakes import FakeAcumatica, FakeMailchimp, FakeSage300, FakeServer, Fault, LoggedRequest, Reply, Request
 
 if TYPE_CHECKING:
     from ._source_contract import SourceContract
@@ -19,6 +19,7 @@ __all__ = [
     "FakeAcumatica",
     "FakeClock",
     "FakeMailchimp",
+    "FakeSage300",
     "FakeServer",
     "Fault",
     "LoggedRequest",

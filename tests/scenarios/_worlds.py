@@ -16,13 +16,20 @@ from mlconnector_sdk.retry import RetryPolicy
 from mlconnector_sdk.sources.acumatica import Acumatica
 from mlconnector_sdk.state import MemoryStateStore
 from mlconnector_sdk.testing import FakeAcumatica, FakeClock, FakeMailchimp, Request
+from tests.scenarios._sage300_end import Sage300End
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 Line = tuple[str | None, str, Any, Any]
 
 
 class AcumaticaEnd:
-    """The ERP end, spoken to as an ERP user would; keys are those the source reports."""
+    """The ERP end, spoken to as an ERP user would; keys are those the source reports.
+
+    Attributes:
+        knows_payments: documents say whether they are paid.
+    """
+
+    knows_payments = True
 
     def __init__(self, clock: FakeClock, **options: Any) -> None:
         self.fake = FakeAcumatica(clock=clock, **options)
@@ -38,8 +45,8 @@ class AcumaticaEnd:
         return self.fake.add_customer(key, name=name, email=email, status="Inactive" if inactive else "Active")
 
     def set_email(self, key: str, email: str | None) -> None:
-        # Saving the form stamps the customer as well when another of its fields changes with the address.
-        self.fake.edit("Customer", key, **{"MainContact.Email": email, "CustomerName": f"{key} moved"})
+        # Saving the form stamps the customer as well when one of its own fields changes with the address.
+        self.fake.edit("Customer", key, **{"MainContact.Email": email, "AccountRef": str(self.fake.clock())})
 
     def rename(self, key: str, name: str) -> None:
         self.fake.edit("Customer", key, CustomerName=name)
@@ -88,7 +95,7 @@ class AcumaticaEnd:
         self.fake.edit("SalesInvoice", tuple(key.split("/")), Details=order["Details"][:-1])
 
 
-ENDS: dict[str, Callable[..., Any]] = {"acumatica": AcumaticaEnd}
+ENDS: dict[str, Callable[..., Any]] = {"acumatica": AcumaticaEnd, "sage300": Sage300End}
 """Every ERP there is a story for."""
 
 

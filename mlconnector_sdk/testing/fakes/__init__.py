@@ -2,6 +2,7 @@
 
 from ._acumatica import FakeAcumatica
 from ._mailchimp import FakeMailchimp
+from ._sage300 import FakeSage300
 from ._server import FakeServer, Fault, LoggedRequest, Reply, Request
 
-__all__ = ["FakeAcumatica", "FakeMailchimp", "FakeServer", "Fault", "LoggedRequest", "Reply", "Request"]
+__all__ = ["FakeAcumatica", "FakeMailchimp", "FakeSage300", "FakeServer", "Fault", "LoggedRequest", "Reply", "Request"]
