@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
-from ._acumatica_data import Changes, Row, Store
+from ._acumatica_data import Changes, Row, Store, key_of
 from ._sage300_filter import sortable
 from ._sage300_schema import Model, Property
 from ._sage300_tables import RESOURCES, TABLES
@@ -64,8 +64,7 @@ class Records:
         for name in keys:
             if isinstance(row[name], str):
                 row[name] = row[name].upper()
-        parts = tuple(row[name] for name in keys)
-        key = parts if len(parts) > 1 else parts[0]
+        key = key_of(keys, row)
         if RESOURCES[resource].stamp:
             row.setdefault(RESOURCES[resource].stamp, self.today())
         self.stores[resource][key] = row
