@@ -53,13 +53,13 @@ HOMES = {
     "email_validator": ["mapping/*"],
     "hypothesis": ["testing/*"],
     "IPython": ["progress/*"],
-    "lxml": ["sources/*/_soap.py"],
+    "lxml": ["sources/_soap.py", "sources/*/_soap.py"],
     "phonenumbers": ["mapping/*"],
     "pycountry": ["mapping/*"],
     "pytest": ["testing/*"],
     "sqlalchemy": ["state/*"],
     "tqdm": ["progress/*"],
-    "zeep": ["sources/*/_soap.py"],
+    "zeep": ["sources/_soap.py", "sources/*/_soap.py"],
 }
 """Third-party module -> the files that may import it; `integrations/` may import its host libraries."""
 
