@@ -44,6 +44,7 @@ ZERO = Decimal(0)
 
 _YES = frozenset({"true", "yes", "y", "1", "on"})
 _NO = frozenset({"", "false", "no", "n", "0", "off"})
+_DIGITS = 30
 _LAST_ZERO_YEAR = 1900
 """Columns that cannot be null hold 1753, 1899 or 1900 for "no date"."""
 
@@ -94,13 +95,14 @@ def amount_in(row: Mapping[str, Any], name: str) -> Decimal:
     value = row.get(name)
     if value is None:
         return ZERO
-    if type(value) is Decimal:
-        return value
     try:
-        if isinstance(value, bool):
+        if type(value) is Decimal:
+            number = value
+        elif isinstance(value, bool):
             raise InvalidOperation
-        text = str(value).strip()
-        number = Decimal(text) if text else ZERO
+        else:
+            text = str(value).strip()
+            number = Decimal(text) if text else ZERO
     except InvalidOperation:
         raise MappingError(f"{name}: not a number", reason="bad_type") from None
     if not number.is_finite():
@@ -116,7 +118,8 @@ def number_in(row: Mapping[str, Any], name: str) -> int | None:
     if value is None or value == "":
         return None
     number = amount_in(row, name)
-    if number != number.to_integral_value():
+    # Before it is made an integer, which may have as many digits as the exponent says.
+    if number.adjusted() > _DIGITS or number != number.to_integral_value():
         raise MappingError(f"{name}: not a whole number", reason="bad_type")
     return int(number)
 

@@ -36,8 +36,9 @@ SYSTEM = "sage300"
 QUERY_LENGTH = 1800
 """Longest query string we send; IIS refuses one of more than 2,048 characters unless set up otherwise."""
 
-MOST_TERMS = 10
-"""Conditions in one filter; the OData library of the server refuses more than 100 nodes unless told otherwise."""
+MOST_TERMS = 15
+"""Comparisons in one filter. The server's OData library refuses more than 100 nodes unless set up otherwise, and one
+comparison takes up to five."""
 
 # -- asking ---------------------------------------------------------------------------------------------------------
 
@@ -100,7 +101,8 @@ def with_keys(shape: Shape, keys: Iterable[str], term: Callable[[str], str] | No
         numbers = dict.fromkeys(str(int(one)) for one in keys if one.isascii() and one.isdigit())
         keys, term = numbers, lambda one: f"{theirs} eq {number_literal(int(one))}"
     plain = term or (lambda one: f"{theirs} eq {text_literal(one)}")
-    return (condition for _, condition in any_of(dict.fromkeys(keys), plain, room=room, most=MOST_TERMS))
+    most = MOST_TERMS // len(shape.resource.keys)
+    return (condition for _, condition in any_of(dict.fromkeys(keys), plain, room=room, most=most))
 
 
 # -- judging --------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from ._api import SYSTEM, list_path, with_keys
 from ._fields import SHIP_TO, Shape
 from ._session import Session
 
-__all__ = ["Listing", "PageSize", "Paging", "ship_to_key"]
+__all__ = ["Listing", "PageSize", "Paging", "is_ship_to", "ship_to_key"]
 
 log = logging.getLogger("mlconnector_sdk.sources.sage300")
 
@@ -157,3 +157,8 @@ class Listing:
 def ship_to_key(row: Row) -> str:
     """The key of a ship-to location: the customer's, and its own."""
     return _SEPARATOR.join(str(row.get(name) or "").strip() for name in SHIP_TO.keys)
+
+
+def is_ship_to(key: str) -> bool:
+    """Whether a key is that of a ship-to location."""
+    return _SEPARATOR in key

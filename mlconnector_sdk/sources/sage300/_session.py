@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
-import httpx
-
 from ..._http import HttpClient, HttpReply
 from ...auth import BasicLogin
 from ...errors import AuthenticationError, ContractError
@@ -130,5 +128,4 @@ class Session:
 def _with_application(base_url: str) -> str:
     """A bare host means the usual application; a site may have published it elsewhere."""
     text = base_url.rstrip("/")
-    bare = "://" in text and httpx.URL(text).path == "/"
-    return text + _DEFAULT_APPLICATION if bare else text
+    return text + _DEFAULT_APPLICATION if text.count("/") == 2 else text

@@ -20,7 +20,7 @@ from .._values import Row
 from ._api import SYSTEM, changed_since
 from ._checks import check_site
 from ._fields import RESOURCES, SHIP_TO, OrdersResource, Resource, is_number, resource_of, shape_of
-from ._listing import Listing, PageSize, Paging
+from ._listing import Listing, PageSize, Paging, is_ship_to
 from ._records import PARENT, Reader, optional_field
 from ._session import Session
 
@@ -222,14 +222,13 @@ class Sage300:
     def fetch(self, stream: StreamName, keys: Sequence[str]) -> Iterator[Page]:
         """The records with these keys as they are now; keys that are gone are absent."""
         listing = self._listing(stream)
-        for rows in listing.with_keys(keys):
+        pairs = [key for key in keys if is_ship_to(key)] if stream == "customers" and self._ship_to else []
+        for rows in listing.with_keys([key for key in keys if key not in pairs]):
             yield self._page(stream, listing, rows)
-        if stream == "customers" and self._ship_to:
+        if pairs:
             shipping = self._shipping_listing()
-            pairs = [key for key in keys if "::" in key]
             for rows in shipping.with_keys(pairs):
-                customers = self._customers_of(listing, rows)
-                yield self._page(stream, shipping, _joined(rows, customers))
+                yield self._page(stream, shipping, _joined(rows, self._customers_of(listing, rows)))
 
     def parse(self, stream: StreamName, raw: Mapping[str, Any]) -> Record:
         """A record from a row kept in `raw`.
