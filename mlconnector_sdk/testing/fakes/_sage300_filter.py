@@ -151,8 +151,6 @@ class _Parser:
             self.expect(")")
             return inner
         group, name = self.take()
-        if group == "typed":
-            raise BadQuery(f"Unrecognized '{name}': literals with a type in front are not OData V4.")
         if group != "name":
             raise self._syntax(self.at - 1)
         if self._next() == ("mark", "("):

@@ -346,6 +346,12 @@ def test_any_value_can_be_put_in_place(erp, client):
     assert [("yesterday", 5)] == [(row["DateLastMaintained"], row["Email"]) for row in answer]
 
 
+def test_a_value_no_answer_can_hold_fails_loudly(erp, client):
+    """A record spoilt with a value that JSON cannot carry is the fake's own failure, and says so."""
+    erp.customers["1100"]["Email"] = object()
+    assert 599 == ask(client).status_code
+
+
 # -- single entries -----------------------------------------------------------------------------------------------
 
 
