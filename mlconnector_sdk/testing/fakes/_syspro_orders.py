@@ -35,6 +35,7 @@ MDiscPct2 MDiscPct3 MDiscValFlag MDiscValue MProductClass""".split()
 _CHARGE = ["NComment", "NMscChargeValue", "NMscProductCls"]
 _KINDS = {"1": "Merchandise", "7": "Merchandise", "4": "Freight", "5": "MiscCharge", "6": "CommentLine"}
 _SPACES = '  xmlns:SALSLS="SALSLS" xmlns:TBLART="TBLART" '
+_KINDS_OF_DOCUMENT = {"O": "Order", "B": "Billing", "C": "Credit note", "D": "Debit note"}
 _CENT = Decimal("0.01")
 
 
@@ -63,7 +64,9 @@ def _head(base: Database, order: Row) -> Iterable[str]:
     columns = base.tables["SorMaster"].columns
     customer = base.stores["ArCustomer"].get(order.get("Customer")) or order
     yield f"{element('SalesOrder', _short(order['SalesOrder']))}\n"
-    yield f"{element('DocumentType', order.get('DocumentType', 'O'))}\n"
+    kind = str(order.get("DocumentType") or "O")
+    yield f"{element('DocumentType', kind)}\n"
+    yield f"{element('DocumentTypeDesc', _KINDS_OF_DOCUMENT.get(kind, ''))}\n"
     yield f"{element('Customer', str(order.get('Customer') or ''))}\n"
     yield f"{element('CustomerName', str(order.get('CustomerName') or customer.get('Name') or '').rstrip())}\n"
     yield f"{element('SALSLS:Name', 'House account')}\n"
