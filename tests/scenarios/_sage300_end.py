@@ -8,8 +8,7 @@ from typing import Any
 from mlconnector_sdk.protocols import Source
 from mlconnector_sdk.retry import RetryPolicy
 from mlconnector_sdk.sources.sage300 import Sage300
-from mlconnector_sdk.testing import FakeClock, Request
-from mlconnector_sdk.testing.fakes._sage300 import FakeSage300
+from mlconnector_sdk.testing import FakeClock, FakeSage300, Request
 
 
 class Sage300End:

@@ -87,7 +87,7 @@ class Listing:
 
     def with_keys(self, keys: Sequence[str]) -> Iterator[list[Row]]:
         """The rows with these keys; keys that are gone are absent."""
-        term = self._pair_term if self.shape.resource is SHIP_TO else None
+        term = self._pair_term if self.shape.resource.name == SHIP_TO.name else None
         for condition in with_keys(self.shape, keys, term):
             yield from self.pages(condition)
 
@@ -103,7 +103,7 @@ class Listing:
 
     def key_of(self, row: Row) -> str:
         """The record's key as the rest of the library knows it."""
-        if self.shape.resource is SHIP_TO:
+        if self.shape.resource.name == SHIP_TO.name:
             return ship_to_key(row)
         return str(row.get(self.shape.resource.keys[0]) or "").strip() or "unknown"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mlconnector_sdk.retry import RetryPolicy
 from mlconnector_sdk.sources.sage300 import Sage300
-from mlconnector_sdk.testing.fakes._sage300 import FakeSage300
+from mlconnector_sdk.testing import FakeSage300
 
 
 def site(**changes):
