@@ -62,6 +62,8 @@ def value_at(row: Mapping[str, Any], path: Iterable[str]) -> Any:
 def key_in(row: Mapping[str, Any], name: str) -> str:
     """The record's own key: text without padding, or a whole number as text."""
     value = row.get(name)
+    if type(value) is Decimal and value.is_finite() and value.adjusted() < _DIGITS and value == int(value):
+        value = int(value)
     text = value.strip() if isinstance(value, str) else str(value) if type(value) is int else ""
     if not text:
         raise MappingError(f"{name}: missing", reason="no_key")

@@ -8,11 +8,11 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
-from ...errors import ContractError, TimeoutExceededError
+from ...errors import ContractError, MappingError, TimeoutExceededError
 from ...retry import RetryPolicy
-from .._odata import text_literal
+from .._odata import number_literal, text_literal
 from .._paging import keyset_pages, offset_pages
-from .._values import Row
+from .._values import Row, key_in
 from ._api import SYSTEM, list_path, with_keys
 from ._fields import SHIP_TO, Shape
 from ._session import Session
@@ -105,7 +105,10 @@ class Listing:
         """The record's key as the rest of the library knows it."""
         if self.shape.resource.name == SHIP_TO.name:
             return ship_to_key(row)
-        return str(row.get(self.shape.resource.keys[0]) or "").strip() or "unknown"
+        try:
+            return key_in(row, self.shape.resource.keys[0])
+        except MappingError:
+            return "unknown"
 
     def _whole_page(self, condition: str, skip: int, top: int) -> list[Row]:
         """Exactly the asked-for piece of the list."""
@@ -123,7 +126,7 @@ class Listing:
     def _behind(self, condition: str, after: Any) -> list[Row]:
         if after is not None:
             key = self.shape.resource.keys[0]
-            literal = text_literal(after) if isinstance(after, str) else str(after)
+            literal = text_literal(after) if isinstance(after, str) else number_literal(after)
             behind = f"{self.shape.spelled.get(key, key)} gt {literal}"
             condition = f"({condition}) and {behind}" if condition else behind
         while True:

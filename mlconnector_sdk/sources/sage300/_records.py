@@ -124,7 +124,7 @@ class Reader:
             # The total falls as lines ship; what was sold does not.
             total = max(total, sum((line.amount for line in lines), ZERO) - discount + added_tax)
         return Order(
-            key=_number_key(row, "OrderUniquifier"),
+            key=key_in(row, "OrderUniquifier"),
             number=text_in(row, "OrderNumber"),
             kind="order",
             final=text_in(row, "OrderType") == "Active" and not held,
@@ -149,7 +149,7 @@ class Reader:
         """A row of `OEInvoices`, which holds posted invoices only, with captions of its own."""
         details = parts_in(row, "InvoiceDetails")
         return Order(
-            key=_number_key(row, "InvoiceUniquifier"),
+            key=key_in(row, "InvoiceUniquifier"),
             number=text_in(row, "InvoiceNumber"),
             kind="invoice",
             status=text_in(row, "InvoiceStatus"),
@@ -252,13 +252,6 @@ def _step(row: Row, name: str) -> CursorStep | None:
     return number_in(row, name) if is_number(name) else day_in(row, name)
 
 
-def _number_key(row: Row, name: str) -> str:
-    number = number_in(row, name)
-    if number is None:
-        raise MappingError(f"{name}: missing", reason="no_key")
-    return str(number)
-
-
 def _first_of(row: Row, *names: str) -> str:
     """The first that is not blank, untouched."""
     for name in names:
@@ -300,12 +293,12 @@ def _order_line(line: Row) -> OrderLine:
     discount = amount_in(line, "OrderDiscountAmount")
     if not _is_item(line):
         amount = amount_in(line, "ExtendedAmount") or amount_in(line, "ExtendedOrderAmount")
-        return _charge(line, _number_key(line, "LineNumber"), amount)
+        return _charge(line, key_in(line, "LineNumber"), amount)
     quantity = amount_in(line, "OriginalQuantityOrdered") or amount_in(line, "QuantityOrdered")
     price = amount_in(line, "OrderUnitPrice")
     extended = amount_in(line, "ExtendedOrderAmount")
     return OrderLine(
-        key=_number_key(line, "LineNumber"),
+        key=key_in(line, "LineNumber"),
         product_key=text_in(line, "Item"),
         title=text_in(line, "Description"),
         quantity=quantity,
@@ -317,8 +310,7 @@ def _order_line(line: Row) -> OrderLine:
 
 def _invoice_line(line: Row, number: int) -> OrderLine:
     """The price is told per pricing unit, which may be another than that of the quantity: the amount decides."""
-    own = number_in(line, "LineNumber")
-    key = str(number if own is None else own)
+    key = key_in(line, "LineNumber") if line.get("LineNumber") else str(number)
     amount = amount_in(line, "DiscountedExtendedAmount")
     quantity = amount_in(line, "QuantityShipped")
     if not _is_item(line) or not quantity:

@@ -121,13 +121,14 @@ class Sage300:
         require(paging in {"skip", "key"}, "paging must be 'skip' or 'key'", system=SYSTEM)
         require(page_size >= 2, "page_size must be 2 at least", system=SYSTEM)
         self._zone = _zone_of(timezone)
-        self._ship_to, self._paging, self._page_size = ship_to, paging, PageSize(page_size)
+        self._ship_to, self._page_size = ship_to, PageSize(page_size)
+        self._paging: Paging = paging
         self._consent_field = consent_field
         tests, needed = opt_outs(optout_field, system=SYSTEM, reader=optional_field)
         further = own_fields(custom_fields or {}, system=SYSTEM)
         self._own_fields = {name: (*needed.get(name, ()), *further.get(name, ())) for name in needed | further}
         self._resources = _resources(modules, orders, cursor_fields or {})
-        self._streams = {
+        self._streams: dict[StreamName, StreamSpec] = {
             name: _spec(name, resource, overlap, number_overlap, full_scan_every)
             for name, resource in self._resources.items()
         }

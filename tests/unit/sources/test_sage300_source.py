@@ -434,6 +434,20 @@ def test_unreadable_rows_are_set_aside(erp, source):
     assert (bad, "bad_type", TODAY) == (row.key, row.reason, row.modified_at)
 
 
+def test_unreadable_locations_and_rows_without_a_key_are_set_aside(erp):
+    """A location keeps both its keys; a row without any is still told."""
+    customer = erp.add_customer()
+    erp.add_ship_to(customer, "DOCK")
+    erp.ship_to[customer, "DOCK"]["Email"] = 7
+    erp.contacts["X"] = {"ContactCode": "", "Email": "a@b.org"}
+    with source_of(erp, ship_to=True) as source:
+        found = [
+            row.key for stream in ("customers", "contacts") for page in source.read(stream) for row in page.unreadable
+        ]
+
+    assert [f"{customer}::DOCK", "unknown"] == found
+
+
 # -- optional fields ------------------------------------------------------------------------------------------------
 
 

@@ -39,8 +39,10 @@ def test_text_loses_its_padding(value, expected):
 
 def test_a_key_is_never_empty():
     """A key is text or a whole number; without one the row cannot be read."""
-    assert ["C1", "1793"] == [key_in({"Key": value}, "Key") for value in (" C1 ", 1793)]
-    for value in (None, "", "  ", True, 1.5, ["C1"]):
+    values = (" C1 ", 1793, Decimal("1793.0"))
+
+    assert ["C1", "1793", "1793"] == [key_in({"Key": value}, "Key") for value in values]
+    for value in (None, "", "  ", True, 1.5, ["C1"], Decimal("1.5"), Decimal("1E+99"), Decimal("NaN")):
         with pytest.raises(MappingError, match="Key: missing") as refused:
             key_in({"Key": value}, "Key")
         assert "no_key" == refused.value.reason
