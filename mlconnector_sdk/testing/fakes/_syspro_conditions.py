@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from functools import cache, partial
 from typing import Any, TypeAlias
@@ -82,15 +82,11 @@ def _day(value: Any) -> date | None:
     return value if type(value) is date else None
 
 
-def _instant(value: Any) -> datetime | None:
-    return value if isinstance(value, datetime) else None
-
-
 def comparable(column: Column) -> Callable[[Any], Any]:
     """How the values of a column compare; `None` compares with nothing."""
     if is_text(column):
         return _text
-    return {"decimal": _number, "bigint": _number, "datetime": _day, "day": _day}.get(column.kind, _instant)
+    return {"decimal": _number, "bigint": _number}.get(column.kind, _day)
 
 
 @cache

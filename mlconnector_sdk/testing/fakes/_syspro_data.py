@@ -126,8 +126,6 @@ class Database:
         """The value `build` gave since the last change of any row."""
         known = self._derived.get(place)
         if known is None or known[0] != self.version:
-            if len(self._derived) > 128:
-                self._derived.clear()
             known = self._derived[place] = (self.version, build())
         return known[1]
 

@@ -241,8 +241,7 @@ class _Brackets:
             if not self._takes(")"):
                 raise EnetError("The brackets of Where do not match")
             return inside
-        if not self.tokens or not isinstance(self.tokens[0], Test):
-            raise EnetError("The brackets of Where do not match")
+        # Every expression has a test, so one stands behind each bracket and each word.
         test: Test = self.tokens.pop(0)
         return test
 
