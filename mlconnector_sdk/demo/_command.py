@@ -10,11 +10,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import MLConnectorError
-from ._erps import ERPS, DemoClock
+from ._erps import DemoClock, SimulatedAcumatica, SimulatedERP
 from ._paper import line
+from ._sage300 import SimulatedSage300
 from ._story import Demo, NotAsPromisedError
 
 __all__ = ["main"]
+
+ERPS: dict[str, Callable[[int, DemoClock, float], SimulatedERP]] = {
+    "acumatica": SimulatedAcumatica,
+    "sage300": SimulatedSage300,
+}
+"""What `--source` can name: how each is made from a number of customers, a clock and a latency in seconds."""
 
 FEWEST_CUSTOMERS = 20
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -12,7 +11,7 @@ from ..protocols import Source
 from ..sources.acumatica import Acumatica
 from ..testing import FakeAcumatica, FakeServer
 
-__all__ = ["ERPS", "DemoClock", "SimulatedERP"]
+__all__ = ["DemoClock", "SimulatedAcumatica", "SimulatedERP"]
 
 
 class DemoClock:
@@ -129,7 +128,3 @@ class SimulatedAcumatica:
         """Of a stock item, and a line that has no item."""
         lines = [("AALEGO500", "Lego piece, 500 pack", 3, "15.00"), (None, "Gift wrapping", 1, "4.50")]
         return "/".join(self.fake.add_invoice(customer, lines, freight="12.50"))
-
-
-ERPS: dict[str, Callable[[int, DemoClock, float], SimulatedERP]] = {"acumatica": SimulatedAcumatica}
-"""What `--source` can name: how each is made from a number of customers, a clock and a latency in seconds."""
