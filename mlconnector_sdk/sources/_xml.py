@@ -15,7 +15,7 @@ import attrs
 
 from ..errors import ContractError, UnavailableError
 
-__all__ = ["Table", "as_utf8", "escaped", "table_in", "tree_in"]
+__all__ = ["Table", "as_utf8", "escaped", "table_in", "tree_in", "without_forbidden"]
 
 Tree: TypeAlias = dict[str, Any]
 """An element as a dict: texts, dicts, and lists where a name came several times."""
@@ -37,15 +37,21 @@ def escaped(text: str) -> str:
     return _FORBIDDEN_TEXT.sub("", text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def without_forbidden(body: bytes) -> bytes:
+    """A document without the control characters that XML forbids, and which some servers send all the same.
+
+    One of them in one customer's name would make the whole answer unreadable.
+    """
+    body = body.translate(None, _FORBIDDEN)
+    return _FORBIDDEN_REFERENCE.sub(b"", body) if b"&#" in body else body
+
+
 def as_utf8(body: bytes, *, fallback: str = "cp1252") -> bytes:
     """A document as UTF-8 without its prolog, which may lie about the encoding.
 
-    What is no valid UTF-8 is taken for `fallback`. Control characters that XML forbids, and which some servers send
-    all the same, are dropped: one of them in one name would make the whole answer unreadable.
+    What is no valid UTF-8 is taken for `fallback`.
     """
-    body = _PROLOG.sub(b"", body, count=1).translate(None, _FORBIDDEN)
-    if b"&#" in body:
-        body = _FORBIDDEN_REFERENCE.sub(b"", body)
+    body = without_forbidden(_PROLOG.sub(b"", body, count=1))
     if body.isascii():
         return body
     try:
@@ -75,7 +81,8 @@ def table_in(body: bytes, *, row: str = "Row", errors: frozenset[str] = frozense
         ContractError: it is no XML, or declares a document type.
     """
     table = Table()
-    rows, texts = table.rows, []
+    rows = table.rows
+    texts: list[str] = []
     current: dict[str, str] | None = None
     depth = 0
 
@@ -112,7 +119,7 @@ def tree_in(body: bytes) -> Tree:
     stack: list[Tree] = [{}]
     texts: list[str] = []
 
-    def opened(name: str, _: dict[str, str]) -> None:
+    def opened(_: str, __: dict[str, str]) -> None:
         stack.append({})
         texts.clear()
 
@@ -145,7 +152,7 @@ def _parse(
     parser.CharacterDataHandler = text
     parser.StartDoctypeDeclHandler = _refuse_document_type
     try:
-        parser.Parse(as_utf8(body), True)  # noqa: FBT003
+        parser.Parse(as_utf8(body), True)
     except expat.ExpatError as error:
         if error.code in _CUT_OFF:
             raise UnavailableError("the answer was cut off", reason="cut_off") from None
