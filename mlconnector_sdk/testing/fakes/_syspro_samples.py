@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -119,14 +120,16 @@ class Samples:
 
     def _contacts(self, count: int, accounts: list[tuple[str, SampleCompany]]) -> None:
         for index, stranger in enumerate(companies(count, seed=self.seed + 1)):
-            person, account = stranger.person, ""
+            person, account, further = stranger.person, "", ""
             if accounts and self._chance(0.95):
                 account, company = accounts[index % len(accounts)]
                 # The first contact of an account is its own person; later ones are made up under its roof.
                 person = company.person if index < len(accounts) else stranger.person
-            self._contact(f"{index + 1:06d}", person, account, stranger.phone)
+                # Some answer for their company's address as well.
+                further = re.split("[;,]", company.email)[0].strip() if self._chance(0.3) else ""
+            self._contact(f"{index + 1:06d}", person, account, further)
 
-    def _contact(self, key: str, person: SamplePerson, account: str, phone: str) -> None:
+    def _contact(self, key: str, person: SamplePerson, account: str, further: str) -> None:
         values = {
             "Contact": key,
             "FullName": _full_name(person),
@@ -135,12 +138,13 @@ class Samples:
             "JobTitle": "Owner" if person.title == "Owner" else "",
             "Title": _TITLES.get(person.title, person.title),
             "Email": person.email,
-            "Telephone": person.phone or phone,
+            "Telephone": person.phone,
             "Customer": account,
             "ContactStatus": self._pick(("1", "1", "1", "3", "9")),
             "DoNotEmail": "Y" if self._chance(0.05) else "N",
             "DoNotBulkEmail": "Y" if self._chance(0.06) else "N",
             "LastChangedDate": self._day(),
+            "MoreEmails": [further] if "@" in further else [],
         }
         self.base.put(CONTACT, values)
 

@@ -238,5 +238,6 @@ def test_made_up_companies_are_messy():
     assert {"1", "9", "\\", "*", "S"} <= {row["OrderStatus"] for row in fake.orders.values()}
     assert {"Y", "N"} == {row["InterWhSale"] for row in fake.orders.values()}
     assert {"Y", "N"} == {row["DoNotBulkEmail"] for row in contacts}
+    assert any(row["MoreEmails"] for row in contacts)
     assert fake.table("ArMultAddress")
     assert {"Y", "N", None} == {row.get("OnHold") for row in fake.suppliers.values()}
