@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 
 from ..._http import HttpClient, HttpReply
@@ -73,11 +74,8 @@ class Session:
         """One answer of a list."""
         operation = f"GET {resource.path}"
         reply = self._get(path, operation, retry=retry)
-        try:
+        with _placed(operation):
             return collection_in(reply)
-        except ContractError as error:
-            error.system, error.operation = SYSTEM, operation
-            raise
 
     def properties(self, resource: Resource, *, retry: RetryPolicy | None = None) -> Mapping[str, str]:
         """Property names and types of a resource; a module's metadata is asked for once.
@@ -89,7 +87,8 @@ class Session:
         operation = f"GET {module}/$metadata"
         if module not in self._properties:
             reply = self._get(f"/{module}/$metadata", operation, retry=retry, headers={"Accept": "application/xml"})
-            self._properties[module] = properties_in(reply.body)
+            with _placed(operation):
+                self._properties[module] = properties_in(reply.body)
         found = self._properties[module].get(resource.name)
         if not found:
             raise ContractError(
@@ -106,10 +105,15 @@ class Session:
         Raises:
             ContractError: it does not tell the time.
         """
-        path = f"/{resource.path}?$select={resource.keys[0]}&$top=1"
-        moment = self._get(path, f"GET {resource.path}", retry=retry).date
+        operation = f"GET {resource.path}"
+        moment = self._get(f"/{resource.path}?$select={resource.keys[0]}&$top=1", operation, retry=retry).date
         if moment is None:
-            raise ContractError("the answer has no Date header, perhaps cut by a proxy; the server's clock is needed")
+            raise ContractError(
+                "the answer has no Date header, perhaps cut by a proxy: the server's clock is needed",
+                system=SYSTEM,
+                operation=operation,
+                reason="no_clock",
+            )
         return moment
 
     def close(self) -> None:
@@ -123,6 +127,16 @@ class Session:
             return self._http.request("GET", path, operation=operation, retry=retry, headers=headers)
         except AuthenticationError as error:
             raise refused(operation) from error
+
+
+@contextmanager
+def _placed(operation: str) -> Iterator[None]:
+    """Errors of reading a body say where they happened."""
+    try:
+        yield
+    except ContractError as error:
+        error.system, error.operation = SYSTEM, operation
+        raise
 
 
 def _with_application(base_url: str) -> str:

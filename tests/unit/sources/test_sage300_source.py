@@ -531,6 +531,9 @@ def test_what_is_no_list_is_told_with_its_place(erp, source):
 
     with pytest.raises(ContractError, match="sage300 GET AR/ARCustomers: expected a list"):
         list(source.read("customers"))
+    erp.fail(path="MT/$metadata", status=200, body={"resources": []})
+    with pytest.raises(ContractError, match=r"sage300 GET MT/\$metadata: the metadata is no XML"):
+        list(source.read("contacts"))
 
 
 def test_a_server_without_a_clock_is_told(erp, source):
