@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .retry import RetryPolicy
     from .sources.acumatica import Acumatica
     from .sources.sage300 import Sage300
+    from .sources.syspro import Syspro
     from .state import MemoryStateStore, SQLiteStateStore, SQLStateStore
     from .sync import SyncEngine
 
@@ -50,6 +51,7 @@ __all__ = [
     "Store",
     "SyncEngine",
     "SyncPolicy",
+    "Syspro",
     "__version__",
     "clean_email",
     "clean_phone",
@@ -73,6 +75,7 @@ _HOMES = {
     "Store": "models",
     "SyncEngine": "sync",
     "SyncPolicy": "policy",
+    "Syspro": "sources.syspro",
     "clean_email": "mapping",
     "clean_phone": "mapping",
     "member_address": "mapping",

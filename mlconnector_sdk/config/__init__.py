@@ -15,7 +15,7 @@ from ._pipeline import (
     load_config,
 )
 from ._secrets import SecretLookup, Secrets
-from ._sources import AcumaticaConfig, AuthConfig, Sage300Config, SourceConfig
+from ._sources import AcumaticaConfig, AuthConfig, Sage300Config, SourceConfig, SysproConfig
 
 __all__ = [
     "AcumaticaConfig",
@@ -30,6 +30,7 @@ __all__ = [
     "Secrets",
     "SourceConfig",
     "StateConfig",
+    "SysproConfig",
     "build_parts",
     "load_config",
 ]

@@ -12,7 +12,7 @@ import attrs
 from ..protocols import Source
 from ._secrets import SecretLookup
 
-__all__ = ["SOURCES", "AcumaticaConfig", "AuthConfig", "Sage300Config", "SourceConfig"]
+__all__ = ["SOURCES", "AcumaticaConfig", "AuthConfig", "Sage300Config", "SourceConfig", "SysproConfig"]
 
 
 @attrs.frozen(kw_only=True)
@@ -95,6 +95,59 @@ class Sage300Config:
         )
 
 
+@attrs.frozen(kw_only=True)
+class SysproConfig:
+    """The settings of `mlconnector_sdk.Syspro` that plain data can hold.
+
+    Attributes:
+        api: `odata`, `enet` (REST) or `soap`; `user` is then an OData user or an operator, and `company` is for e.net.
+        contacts: read contacts through e.net's Contact Management.
+    """
+
+    system: Literal["syspro"]
+    api: Literal["odata", "enet", "soap"]
+    url: str
+    user: str
+    password: str = attrs.field(repr=False)
+    company: str = ""
+    company_password: str = attrs.field(default="", repr=False)
+    delta_column: str | None = None
+    timezone: str = "UTC"
+    orders: Literal["invoices", "sales_orders"] = "invoices"
+    contacts: bool = False
+    multiple_addresses: bool = False
+    optout_field: str | None = None
+
+    def build(self, secret: SecretLookup) -> Source:
+        """The source of it."""
+        from ..sources.syspro import ContactManagement, Syspro
+
+        return Syspro(
+            api=self._api(secret),
+            timezone=self.timezone,
+            orders=self.orders,
+            contacts=ContactManagement() if self.contacts else None,
+            multiple_addresses=self.multiple_addresses,
+            optout_field=self.optout_field,
+        )
+
+    def _api(self, secret: SecretLookup) -> Any:
+        from ..sources.syspro import SysproENet, SysproENetSoap, SysproOData
+
+        password = secret(self.password, "source.password")
+        if self.api == "odata":
+            return SysproOData(self.url, username=self.user, password=password, delta_column=self.delta_column)
+        company_password = secret(self.company_password, "source.company_password") if self.company_password else ""
+        return (SysproENet if self.api == "enet" else SysproENetSoap)(
+            self.url,
+            operator=self.user,
+            password=password,
+            company=self.company,
+            company_password=company_password,
+            delta_column=self.delta_column,
+        )
+
+
 def _auth(config: AuthConfig, secret: SecretLookup) -> Any:
     from ..auth import CookieLogin, OAuth2AuthorizationCode, OAuth2Password, OAuth2Token
 
@@ -116,8 +169,8 @@ def _auth(config: AuthConfig, secret: SecretLookup) -> Any:
     )
 
 
-SourceConfig: TypeAlias = AcumaticaConfig | Sage300Config
+SourceConfig: TypeAlias = AcumaticaConfig | Sage300Config | SysproConfig
 """Any source that a config can describe."""
 
-SOURCES: dict[str, type] = {"acumatica": AcumaticaConfig, "sage300": Sage300Config}
+SOURCES: dict[str, type] = {"acumatica": AcumaticaConfig, "sage300": Sage300Config, "syspro": SysproConfig}
 """The same by `system`."""

@@ -9,7 +9,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ._clock import FakeClock
-from .fakes import FakeAcumatica, FakeMailchimp, FakeSage300, FakeServer, Fault, LoggedRequest, Reply, Request
+from .fakes import (
+    FakeAcumatica,
+    FakeMailchimp,
+    FakeSage300,
+    FakeServer,
+    FakeSyspro,
+    Fault,
+    LoggedRequest,
+    Reply,
+    Request,
+)
 
 if TYPE_CHECKING:
     from ._source_contract import SourceContract
@@ -21,6 +31,7 @@ __all__ = [
     "FakeMailchimp",
     "FakeSage300",
     "FakeServer",
+    "FakeSyspro",
     "Fault",
     "LoggedRequest",
     "Reply",

@@ -4,5 +4,16 @@ from ._acumatica import FakeAcumatica
 from ._mailchimp import FakeMailchimp
 from ._sage300 import FakeSage300
 from ._server import FakeServer, Fault, LoggedRequest, Reply, Request
+from ._syspro import FakeSyspro
 
-__all__ = ["FakeAcumatica", "FakeMailchimp", "FakeSage300", "FakeServer", "Fault", "LoggedRequest", "Reply", "Request"]
+__all__ = [
+    "FakeAcumatica",
+    "FakeMailchimp",
+    "FakeSage300",
+    "FakeServer",
+    "FakeSyspro",
+    "Fault",
+    "LoggedRequest",
+    "Reply",
+    "Request",
+]
