@@ -14,12 +14,14 @@ from ._erps import DemoClock, SimulatedAcumatica, SimulatedERP
 from ._paper import line
 from ._sage300 import SimulatedSage300
 from ._story import Demo, NotAsPromisedError
+from ._syspro import SimulatedSyspro
 
 __all__ = ["main"]
 
 ERPS: dict[str, Callable[[int, DemoClock, float], SimulatedERP]] = {
     "acumatica": SimulatedAcumatica,
     "sage300": SimulatedSage300,
+    "syspro": SimulatedSyspro,
 }
 """What `--source` can name: how each is made from a number of customers, a clock and a latency in seconds."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Self
 
 from mlconnector_sdk import MailchimpSink, Store, SyncEngine
@@ -17,6 +18,7 @@ from mlconnector_sdk.sources.acumatica import Acumatica
 from mlconnector_sdk.state import MemoryStateStore
 from mlconnector_sdk.testing import FakeAcumatica, FakeClock, FakeMailchimp, Request
 from tests.scenarios._sage300_end import Sage300End
+from tests.scenarios._syspro_end import SysproEnd
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 Line = tuple[str | None, str, Any, Any]
@@ -95,7 +97,13 @@ class AcumaticaEnd:
         self.fake.edit("SalesInvoice", tuple(key.split("/")), Details=order["Details"][:-1])
 
 
-ENDS: dict[str, Callable[..., Any]] = {"acumatica": AcumaticaEnd, "sage300": Sage300End}
+ENDS: dict[str, Callable[..., Any]] = {
+    "acumatica": AcumaticaEnd,
+    "sage300": Sage300End,
+    "syspro odata": partial(SysproEnd, api="odata"),
+    "syspro enet": partial(SysproEnd, api="enet"),
+    "syspro soap": partial(SysproEnd, api="soap"),
+}
 """Every ERP there is a story for."""
 
 

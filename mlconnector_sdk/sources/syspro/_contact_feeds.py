@@ -9,8 +9,16 @@ import attrs
 from ...errors import ContractError
 from ...models import Record
 from ...retry import RetryPolicy
-from .._values import Row, text_in
-from ._contacts import ContactManagement, ContactView, emails_in, people_in, request_by_customer, requests_by_email
+from .._values import Row, speaks_against, text_in
+from ._contacts import (
+    OPT_OUTS,
+    ContactManagement,
+    ContactView,
+    emails_in,
+    people_in,
+    request_by_customer,
+    requests_by_email,
+)
 from ._feeds import codes_of
 from ._reading import TableReader, key_of
 from ._records import Reader
@@ -65,8 +73,12 @@ class ContactFeed:
 
     def _people(self, customers: Sequence[Row]) -> list[Row]:
         found = self._by_email(customers) if self.management.key_type is None else self._by_customer(customers)
-        # A person with several addresses may come with each of them.
-        return list({row["Key"]: row for row in found}.values())
+        people: dict[str, Row] = {}
+        for row in found:
+            # A person with several addresses may come with each of them, and be there twice under one name.
+            known = people.setdefault(row["Key"], row)
+            known.update({flag: row[flag] for flag in OPT_OUTS if speaks_against(row.get(flag))})
+        return list(people.values())
 
     def _by_customer(self, customers: Sequence[Row]) -> Iterator[Row]:
         kind, refused = self.management.key_type or "", 0

@@ -16,7 +16,18 @@ from ...errors import ContractError
 from .._values import Row, text_in
 from .._xml import escaped, tree_in
 
-__all__ = ["ContactManagement", "ContactView", "emails_in", "people_in", "request_by_customer", "requests_by_email"]
+__all__ = [
+    "OPT_OUTS",
+    "ContactManagement",
+    "ContactView",
+    "emails_in",
+    "people_in",
+    "person_key",
+    "request_by_customer",
+    "requests_by_email",
+]
+
+OPT_OUTS = ("DoNotEmail", "DoNotBulkEmail")
 
 _ADDRESSES_AT_ONCE = 30
 _NAMES = ("FirstName", "MiddleName", "LastName")
@@ -123,6 +134,11 @@ def _person(contact: Mapping[str, Any]) -> Row:
     }
 
 
+def person_key(customer: str, name: str) -> str:
+    """The key of a person: the customer's code, and a digest that does not show the name."""
+    return f"{customer}/{hashlib.blake2b(name.strip().casefold().encode(), digest_size=6).hexdigest()}"
+
+
 def _add_keys(people: Sequence[Row]) -> None:
     """Nothing in an answer identifies a person but the name, which a key must not show: so it is a digest.
 
@@ -134,7 +150,7 @@ def _add_keys(people: Sequence[Row]) -> None:
     for row, (owner, name) in zip(people, places, strict=True):
         alone = counts[owner, name] == 1 and name
         seed = name if alone else f"{name} {text_in(row, 'Email').casefold()}"
-        row["Key"] = f"{owner}/{hashlib.blake2b(seed.encode(), digest_size=6).hexdigest()}"
+        row["Key"] = person_key(owner, seed)
 
 
 def _address(emails: Sequence[Mapping[str, Any]]) -> str:

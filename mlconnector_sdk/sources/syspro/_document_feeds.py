@@ -28,12 +28,14 @@ class InvoiceFeed:
 
     Attributes:
         ledger: the table that knows what is paid.
+        orders: the table that knows the e-mail address an order was placed with, `None` to leave it alone.
         always: conditions of every scan, such as how far back it goes.
         by_line: the delta column may differ from line to line, so that a document is read again whole.
     """
 
     table: Table
     ledger: Table
+    orders: Table | None
     reader: TableReader
     documents: DocumentReader
     always: tuple[Condition, ...] = ()
@@ -87,7 +89,17 @@ class InvoiceFeed:
             known = {_place(row): row for rows in ledger.values() for row in rows}
             for document in documents:
                 document.update(flat(self.ledger, known.get(_place(document), {})))
+        if self.orders is not None:
+            self._add_orders(documents, self.orders)
         return documents
+
+    def _add_orders(self, documents: Sequence[Row], orders: Table) -> None:
+        numbers = [str(document.get("SalesOrder") or "").rstrip(" ") for document in documents]
+        found = self._beside.groups(orders, [number for number in numbers if number])
+        if found is None:
+            return
+        for number, document in zip(numbers, documents, strict=True):
+            document.update(flat(orders, next(iter(found.get(number, ())), {})))
 
     def _name(self, lines: Sequence[Row], titles: dict[str, Any]) -> None:
         """Give lines the descriptions of their stock codes, which the register does not keep."""

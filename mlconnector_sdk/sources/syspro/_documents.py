@@ -73,9 +73,9 @@ class DocumentReader:
         shipping = sum((line.amount for line, freight in zip(lines, is_freight, strict=True) if freight), ZERO)
         sold = [line for line, freight in zip(lines, is_freight, strict=True) if not freight]
         total = net + tax
-        credit = text_in(row, "DocumentType") == "C" or total < 0
+        credit = text_in(row, "DocumentType") == "C"
         # A credit note's values are negative in the register; ours are not.
-        sign = -1 if total < 0 else 1
+        sign = -1 if credit and total < 0 else 1
         marks = [mark for mark in (self.parties.mark("orders", line) for line in rows) if mark is not None]
         return Order(
             key=invoice_key(row),
@@ -85,6 +85,9 @@ class DocumentReader:
             final=not any(flag_in(line, "InterBranchTrf") for line in rows),
             status=text_in(row, "DocumentType") or "I",
             customer_key=text_in(row, "Customer"),
+            # Of the sales order, where it is still there: a web shop's orders may all be of one customer.
+            email=text_in(row, "SorMaster.Email"),
+            name=text_in(row, "SorMaster.CustomerName"),
             currency=text_in(row, "PostCurrency"),
             total=sign * total,
             tax=sign * tax,

@@ -54,7 +54,7 @@ class TableReader:
     page_size: int
     given_up: dict[str, list[str]] = attrs.field(factory=dict, init=False)
     _known: dict[tuple[str, tuple[str, ...]], Table] = attrs.field(factory=dict, init=False)
-    _seen: set[str] = attrs.field(factory=set, init=False)
+    _seen: set[tuple[str, tuple[str, ...]]] = attrs.field(factory=set, init=False)
 
     def pages(
         self, table: Table, conditions: Sequence[Condition] = (), *, last: Value | None = None
@@ -248,9 +248,10 @@ class TableReader:
 
     def _notice_what_is_left_out(self, table: Table, rows: Sequence[Row]) -> None:
         """Columns that an operator may not see are left out of rows: an opt-out must not vanish that way unseen."""
-        if not rows or table.name in self._seen:
+        place = (table.name, table.columns)
+        if not rows or place in self._seen:
             return
-        self._seen.add(table.name)
+        self._seen.add(place)
         # The element of a date may be left out because there is no date.
         expected = (name for name in (*table.key, *table.needed) if "date" not in name.lower())
         missing = [name for name in expected if not any(name in row for row in rows)]

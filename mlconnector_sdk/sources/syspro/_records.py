@@ -13,6 +13,7 @@ from ...cursors import CursorValue
 from ...models import Address, Contact, Customer, StreamName, Supplier
 from .._settings import OptOut, PartyStatus
 from .._values import Row, day_in, flag_in, key_in, speaks_against, text_in
+from ._contacts import OPT_OUTS
 from ._settings import mark_in
 
 __all__ = ["ADDRESS_LINES", "AddressLines", "Reader", "shown_number", "stored_code"]
@@ -112,7 +113,7 @@ class Reader:
 
     def contact(self, row: Row) -> Contact:
         """A person, as `_contacts` made it of a business object's answer or of a view."""
-        flags = (row.get("DoNotEmail"), row.get("DoNotBulkEmail"))
+        declined = any(speaks_against(row.get(flag)) for flag in OPT_OUTS)
         return Contact(
             key=key_in(row, "Key"),
             name=text_in(row, "FullName") or f"{text_in(row, 'FirstName')} {text_in(row, 'LastName')}".strip(),
@@ -124,7 +125,7 @@ class Reader:
             group=text_in(row, "ContactClass"),
             job_title=text_in(row, "JobTitle"),
             customer_key=text_in(row, "Customer"),
-            opted_out=any(map(speaks_against, flags)) or self.opted_out("contacts", row),
+            opted_out=declined or self.opted_out("contacts", row),
             modified_at=self.mark("contacts", row),
             raw=row,
         )

@@ -34,6 +34,7 @@ from ._tables import (
     AR_INVOICE,
     AR_MULT_ADDRESS,
     AR_TRN_DETAIL,
+    SOR_CUSTOMER,
     SOR_DETAIL,
     SOR_MASTER,
     SYSTEM,
@@ -63,6 +64,7 @@ class Syspro:
         timezone: of the server, an IANA name; for stamps without an offset, and for "today".
         orders: which documents feed `orders`: `"invoices"` or `"sales_orders"`.
         orders_since: documents of earlier days are not read at all. The register keeps every invoice there ever was.
+        order_emails: look up the e-mail address of an invoice's sales order, which goes before that of its customer.
         contacts: how contacts are found: `ContactManagement` (e.net) or `ContactView`; without it there are none.
         multiple_addresses: read further delivery addresses into `record.raw["ArMultAddress"]`. The name of a column
             with their e-mail address, such as `"ArMultAddress+.Email"`, makes each of those a record of its own.
@@ -100,6 +102,7 @@ class Syspro:
         timezone: str = "UTC",
         orders: Literal["invoices", "sales_orders"] = "invoices",
         orders_since: date | None = None,
+        order_emails: bool = True,
         contacts: ContactManagement | ContactView | None = None,
         multiple_addresses: bool | str = False,
         optout_field: OptOutField | Mapping[StreamName, OptOutField] | None = None,
@@ -151,7 +154,7 @@ class Syspro:
             self._feeds["contacts"] = self._contacts(wanted["contacts"], contacts)
         self._feeds["suppliers"] = self._suppliers(wanted["suppliers"])
         self._feeds["orders"] = (
-            self._invoices(wanted["orders"], orders_since)
+            self._invoices(wanted["orders"], orders_since, order_emails=order_emails)
             if orders == "invoices"
             else self._sales_orders(wanted["orders"], orders_since)
         )
@@ -298,7 +301,7 @@ class Syspro:
         require("contacts" not in self._deltas, "contacts through business objects have no delta column", system=SYSTEM)
         return ContactFeed(connection=self._connection, reader=self._reader, parties=self._parties, management=how)
 
-    def _invoices(self, wanted: Wanted, since: date | None) -> Feed:
+    def _invoices(self, wanted: Wanted, since: date | None, *, order_emails: bool) -> Feed:
         beside = {table.name: columns for table, columns in wanted.beside.items()}
         require(
             beside.keys() <= {AR_INVOICE.name},
@@ -308,6 +311,7 @@ class Syspro:
         return InvoiceFeed(
             table=self._table("orders", AR_TRN_DETAIL, wanted),
             ledger=AR_INVOICE.with_columns(*beside.get(AR_INVOICE.name, ())),
+            orders=SOR_CUSTOMER if order_emails else None,
             reader=self._reader,
             documents=self._documents,
             always=(Condition("InvoiceDate", "ge", since),) if since else (),

@@ -23,6 +23,7 @@ __all__ = [
     "AR_MULT_ADDRESS",
     "AR_TRN_DETAIL",
     "INV_MASTER",
+    "SOR_CUSTOMER",
     "SOR_DETAIL",
     "SOR_MASTER",
     "SYSTEM",
@@ -204,6 +205,7 @@ SOR_MASTER = Table(
         "ShipPostalCode",
     ),
 )
+SOR_CUSTOMER = Table(name="SorMaster", key=("SalesOrder",), needed=("Email",), welcome=("CustomerName",))
 SOR_DETAIL = Table(
     name="SorDetail",
     key=("SalesOrder", "SalesOrderLine"),
