@@ -12,15 +12,17 @@ from pathlib import Path
 import pytest
 
 from mlconnector_sdk.demo import Demo, main
+from mlconnector_sdk.demo._command import ERPS
 
 SMALL = ["--customers", "40"]
 
 
-def test_the_demo_tells_its_whole_story(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each step is shown and holds, the exit code is 0, and the state lies where it was asked for."""
+@pytest.mark.parametrize("source", sorted(ERPS))
+def test_the_demo_tells_its_whole_story(tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str) -> None:
+    """For every ERP each step is shown and holds, and the state lies where it was asked for."""
     database = tmp_path / "demo.db"
 
-    code = main([*SMALL, "--db", str(database), "--latency", "0.001"])
+    code = main([*SMALL, "--source", source, "--db", str(database), "--latency", "0.001"])
 
     shown, complaints = capsys.readouterr()
     assert code == 0, complaints
