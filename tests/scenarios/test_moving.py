@@ -83,3 +83,17 @@ def test_an_heir_takes_over_from_a_deleted_record(world):
 
     member = world.mailchimp.members["shared@harbor-pumps.com"]
     assert ("subscribed", second) == (member.status, member.merge_fields["ERPID"])
+
+
+def test_an_edit_of_the_same_day_after_a_poll_is_found(world):
+    """Edits later on the day of a poll reach the audience with the next ones, however coarse the ERP's stamps are."""
+    key = world.erp.add_customer("busy@harbor-pumps.com", name="At First")
+    world.erp.add_customer("other@harbor-pumps.com")
+    world.run(streams=["customers"], later=1)
+    for name in ("Edited Once", "Edited Twice"):
+        world.erp.rename(key, name)
+
+        report = world.run(streams=["customers"], later=1)
+
+        assert report.streams["customers"].updated == 1
+        assert world.mailchimp.members["busy@harbor-pumps.com"].merge_fields["COMPANY"] == name
