@@ -93,7 +93,8 @@ class SoapService:
             if isinstance(document, str):
                 document = self._http.request("GET", document, operation="WSDL", retry=retry).body
             self._transport = _transport_class()(self._http)
-            settings = zeep.Settings(forbid_dtd=True, forbid_entities=True, forbid_external=True, xml_huge_tree=True)
+            make_settings: Any = zeep.Settings
+            settings = make_settings(forbid_dtd=True, forbid_entities=True, forbid_external=True, xml_huge_tree=True)
             make_client: Any = zeep.Client
             client = make_client(BytesIO(document), transport=self._transport, settings=settings)
             self._service = client.create_service(self._binding, self._http.base_url + self._path)

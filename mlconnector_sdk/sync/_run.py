@@ -281,7 +281,7 @@ class Run:
         parts = self._parts
         while not self._stop.is_set():
             waiting = [letter for letter in parts.state.dead_letters(parts.name) if letter.reason == TAKEOVER]
-            by_stream = {
+            by_stream: dict[StreamName, list[DeadLetter]] = {
                 stream: heirs
                 for stream in parts.source.streams
                 if (heirs := [letter for letter in waiting if letter.stream == stream])
