@@ -12,6 +12,8 @@ from mlconnector_sdk.sources.syspro import (
     SysproOData,
 )
 
+_made: list[Syspro] = []
+
 APIS = ("odata", "enet", "soap")
 
 
@@ -28,7 +30,15 @@ def api_of(erp, name, **changes):
 
 def source_of(erp, name="enet", *, api=None, **settings):
     """A source on the fake that waits for nothing."""
-    return Syspro(api=api or api_of(erp, name), **{"retry": RetryPolicy.immediate(), "page_size": 50, **settings})
+    source = Syspro(api=api or api_of(erp, name), **{"retry": RetryPolicy.immediate(), "page_size": 50, **settings})
+    _made.append(source)
+    return source
+
+
+def close_all():
+    """Close every source made since the last time."""
+    while _made:
+        _made.pop().close()
 
 
 def contacts_of(erp, name):
