@@ -70,9 +70,9 @@ class SoapService:
         """
         from zeep.exceptions import Error
 
-        service = self._opened(retry)
-        self._transport.operation, self._transport.retry = operation, retry
         try:
+            service = self._opened(retry)
+            self._transport.operation, self._transport.retry = operation, retry
             return service[name](**parameters)
         except MLConnectorError:
             raise
