@@ -29,7 +29,7 @@ from ...protocols import Clock, WaitListener
 from ...retry import RetryPolicy
 from .. import _odata as odata
 from .._values import Row
-from ._tables import AR_CUSTOMER, SYSTEM, Condition, Greeting, Query, Value
+from ._tables import AR_CUSTOMER, SYSTEM, Condition, Greeting, Query, Value, placed
 
 __all__ = ["ODataTables", "SysproOData"]
 
@@ -131,8 +131,10 @@ class ODataTables:
     def rows(self, query: Query, *, retry: RetryPolicy | None = None) -> list[Row]:
         """The rows, numbers exact."""
         place = self._set(query.table.name, retry)
-        reply = self._http.request("GET", self._target(query), operation=f"GET {place.name}", retry=retry)
-        return odata.collection_in(reply).rows
+        operation = f"GET {place.name}"
+        reply = self._http.request("GET", self._target(query), operation=operation, retry=retry)
+        with placed(operation):
+            return odata.collection_in(reply).rows
 
     def fits(self, query: Query) -> bool:
         """Whether the query string stays within what IIS takes."""
@@ -185,7 +187,8 @@ class ODataTables:
             reply = self._http.request(
                 "GET", "/$metadata", operation="GET $metadata", headers={"Accept": "application/xml"}, retry=retry
             )
-            found = odata.properties_in(reply.body)
+            with placed("GET $metadata"):
+                found = odata.properties_in(reply.body)
             self._all = {name.lower(): EntitySet(name=name, types=types) for name, types in found.items()}
         return self._all
 
@@ -207,8 +210,10 @@ def _candidates(table: str) -> list[str]:
     """What a table may be called; a plus cannot stand in an OData name."""
     if table.endswith("+"):
         stem = table.removesuffix("+")
-        return [table, f"{stem}_", f"{stem}Plus", f"{stem}_Plus"]
-    return [table, f"{table}s"]
+        names = [table, f"{stem}_", f"{stem}Plus", f"{stem}_Plus"]
+    else:
+        names = [table]
+    return [*names, *(f"{name}s" for name in names)]
 
 
 def _term(place: EntitySet, condition: Condition) -> str:

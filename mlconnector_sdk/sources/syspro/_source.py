@@ -41,6 +41,7 @@ from ._tables import (
     Condition,
     Connection,
     Table,
+    placed,
 )
 
 __all__ = ["Syspro"]
@@ -225,7 +226,7 @@ class Syspro:
             AuthenticationError, ContractError, TransientError: see their descriptions.
         """
         feed = self._feed(stream)
-        with self._connection.session():
+        with placed(feed.entity), self._connection.session():
             for rows in feed.pages(self._changed_since(stream, window)):
                 yield self._page(stream, feed, rows)
 
@@ -236,7 +237,7 @@ class Syspro:
         """
         feed = self._feed(stream)
         wanted = {form for key in keys for form in _forms(key)}
-        with self._connection.session():
+        with placed(feed.entity), self._connection.session():
             for rows in feed.of(keys):
                 if found := [row for row in rows if feed.key_of(row) in wanted]:
                     yield self._page(stream, feed, found)
@@ -432,7 +433,7 @@ def _raising(error: MLConnectorError) -> Callable[[], str]:
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         raise ConfigurationError(f"timezone: {name!r} is no IANA name such as Europe/London", system=SYSTEM) from None
 
 

@@ -8,14 +8,13 @@ from datetime import datetime
 from typing import Protocol
 
 from ..._http import HttpClient, HttpReply
-from ...errors import MLConnectorError
 from ...protocols import Clock, WaitListener
 from ...retry import RetryPolicy
 from .._values import Row
 from .._xml import tree_in
 from . import _enet as enet
 from ._session import Door, Session
-from ._tables import SYSTEM, Greeting, Query
+from ._tables import Greeting, Query, placed
 
 __all__ = ["ENetTables"]
 
@@ -82,11 +81,8 @@ class ENetTables:
         """The rows, every value a text."""
         operation = f"{_FINDER} {query.table.name}"
         body = self._asked(_FINDER, enet.find_request(query), operation, retry)
-        try:
+        with placed(operation):
             return enet.found_rows(query, body)
-        except MLConnectorError as error:
-            error.system, error.operation = SYSTEM, operation
-            raise
 
     def fits(self, query: Query) -> bool:
         """Whether the question stays within what the door lets through."""
