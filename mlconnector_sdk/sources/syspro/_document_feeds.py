@@ -77,14 +77,16 @@ class InvoiceFeed:
         return self.documents.invoice(row)
 
     def first(self, retry: RetryPolicy) -> str:
-        """Read a row of the register."""
-        return self.reader.try_out((self.table,), retry)
+        """Read a row of the register, and of the ledger where a site names its columns."""
+        return self.reader.try_out((self.table, *([self.ledger] if self.ledger.needed else [])), retry)
 
     def _completed(self, groups: Sequence[Sequence[Row]], titles: dict[str, Any], *, gapless: bool) -> list[Row]:
         lines = [line for group in groups for line in group]
         self._name(lines, titles)
         documents = invoices_in(lines)
-        ledger = self._beside.groups(self.ledger, _numbers(groups), gapless=gapless)
+        # A site that names columns of the ledger must have it; otherwise it is done without.
+        groups_of = self.reader.groups if self.ledger.needed else self._beside.groups
+        ledger = groups_of(self.ledger, _numbers(groups), gapless=gapless)
         if ledger is not None:
             known = {_place(row): row for rows in ledger.values() for row in rows}
             for document in documents:

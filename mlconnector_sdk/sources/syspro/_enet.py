@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 from ..._http import HttpReply, looks_like_html, retry_after
@@ -87,8 +86,6 @@ def _text(value: Value) -> str:
         return value.date().isoformat()
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, Decimal):
-        return f"{value:f}"
     # Numbers come right-aligned in blanks; a code keeps what stands before it.
     text = str(value).strip()
     return text if _NUMBER.fullmatch(text) else str(value).rstrip(" ")

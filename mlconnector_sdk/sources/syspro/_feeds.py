@@ -55,11 +55,6 @@ class Feed(Protocol):
         ...
 
 
-def _codes(keys: Iterable[str]) -> list[str]:
-    """Keys as they are, and as sites store them that number by digits."""
-    return list(dict.fromkeys(code for key in keys for code in (key, stored_code(key)) if key.strip()))
-
-
 def codes_of(keys: Iterable[str]) -> list[str]:
     """Keys as they are, and as sites store them that number by digits."""
     return list(dict.fromkeys(code for key in keys if key.strip() for code in (key, stored_code(key))))

@@ -278,6 +278,17 @@ def test_numbers_are_found_with_and_without_their_zeros(erp, api):
     assert (key, invoice[1]) == ("000000000000413", "000000000100123")
 
 
+def test_keys_that_are_gone_are_absent(erp, api):
+    """Nothing is made of keys that nobody has, in any stream."""
+    sources = [
+        source_of(erp, api, contacts=contacts_of(erp, api), orders=orders) for orders in ("invoices", "sales_orders")
+    ]
+
+    for source in sources:
+        for stream in source.streams:
+            assert [] == list(source.fetch(stream, ["gone", "I/7", "7"]))
+
+
 def test_a_credit_note_may_have_an_invoices_number(erp, api):
     """Type and number together are the key of a document."""
     customer = erp.add_customer()
@@ -341,7 +352,8 @@ def test_invoices_by_date_come_whole(erp, api):
     erp.add_invoice(customer, [("A", "Anchor", 1, 10), ("B", "Buoy", 2, 5)], date=date(2026, 3, 9), tax=2)
     source = source_of(erp, api=api_of(erp, api, delta_column={"orders": "InvoiceDate"}), page_size=1)
 
-    [order] = read(source, "orders", Window(lower=date(2026, 3, 9))).values()
+    # A mark that another API left behind may be a time.
+    [order] = read(source, "orders", Window(lower=datetime(2026, 3, 9, tzinfo=UTC))).values()
 
     assert (2, Decimal(22), "open", "Buoy") == (len(order.lines), order.total, order.payment, order.lines[1].title)
     assert (date(2026, 3, 9), timedelta(days=1)) == (order.modified_at, source.streams["orders"].overlap)
@@ -426,6 +438,25 @@ def test_a_bad_stamp_is_set_aside_without_one(erp):
     [row] = unreadable_in(source.read("customers")).values()
 
     assert ("DateCustAdded: neither a date nor a counter", None) == (row.message, row.modified_at)
+
+
+def test_a_document_without_a_number_is_set_aside(erp, api):
+    """Lines that say not what document they are of become a dead letter."""
+    key = erp.add_invoice(erp.add_customer(), [("A", "Anchor", 1, 10)])
+    erp.invoices[key]["Lines"][0]["Invoice"] = ""
+
+    [row] = unreadable_in(source_of(erp, api).read("orders")).values()
+
+    assert ("unknown", "Invoice: missing") == (row.key, row.message)
+
+
+def test_a_row_that_lacks_its_key_is_told(erp):
+    """Rows cannot be paged without keys: what the operator may not see is named."""
+    whole = "<Row><Customer>1</Customer><Name/><Email/><CustomerOnHold/><CreditStatus/></Row>"
+    erp.fail(status=200, body=f"<ArCustomer>{whole}<Row/></ArCustomer>".encode(), path="/Query")
+
+    with pytest.raises(ContractError, match="comes without Customer: the operator must be allowed to see it"):
+        read(source_of(erp), "customers")
 
 
 # Status and opt-outs
@@ -735,6 +766,30 @@ def seen_of(order):
     return order.payment, order.lines[0].title, order.email
 
 
+def test_a_column_of_the_ledger_that_there_is_not_is_told(erp, api):
+    """What a site names, it is told when it is missing, by the check too."""
+    erp.add_invoice(erp.add_customer(), [("A", "Anchor", 1, 10)])
+    source = source_of(erp, api, custom_fields={"orders": ["ArInvoice.Nowhere"]})
+
+    with pytest.raises(ContractError):
+        read(source, "orders")
+    assert ["stream orders"] == [row.what for row in source.check() if not row.ok]
+
+
+def test_trouble_beside_a_stream_is_no_absence(erp):
+    """A table that fails for another reason than that it is not there ends the reading."""
+    erp.add_invoice(erp.add_customer(), [("A", "Anchor", 1, 10)])
+    erp.before_each.append(lambda request: spoil(erp) if "InvMaster" in request.query.get("XmlIn", "") else None)
+
+    with pytest.raises(ContractError, match="no XML"):
+        read(source_of(erp), "orders")
+
+
+def spoil(erp):
+    """Let what is asked next have no readable answer."""
+    erp._rest.enet.query = lambda *asked: "nonsense"
+
+
 def test_order_addresses_are_not_looked_up_when_nobody_wants_them(erp):
     """With `order_emails=False` sales orders are not asked for."""
     customer = erp.add_customer(email="a@harbor.example")
@@ -818,6 +873,19 @@ def test_odata_tells_missing_welcome_columns_beforehand(erp, caplog):
         assert len(read(source_of(erp, "odata"), "customers")) == 1
 
     assert ["syspro ArCustomer is read without SoldToAddr3Loc"] == [r.getMessage() for r in caplog.records]
+
+
+def test_trouble_while_learning_is_no_lesson(erp):
+    """Only a refusal tells of a column that is not there; an answer that cannot be read does not."""
+    erp.add_customer(email="a@harbor.example")
+    columns = erp._base.tables["ArCustomer"].columns
+    erp._base.tables["ArCustomer"] = type(erp._base.tables["ArCustomer"])(
+        "ArCustomer", {name: column for name, column in columns.items() if name != "Area"}
+    )
+    erp.fail(status=200, body=b"nonsense", path="/Query", nth=3)
+
+    with pytest.raises(ContractError, match="no XML"):
+        read(source_of(erp), "customers")
 
 
 def test_a_key_that_is_not_shown_is_told(erp):
