@@ -48,6 +48,9 @@ class Sage300End:
     def deactivate(self, key: str) -> None:
         self.fake.edit("ARCustomers", key, Status="Inactive")
 
+    def put_on_hold(self, key: str) -> None:
+        self.fake.edit("ARCustomers", key, OnHold="Yes")
+
     def activate(self, key: str) -> None:
         self.fake.edit("ARCustomers", key, Status="Active")
 

@@ -37,7 +37,7 @@ class SysproEnd:
         self.fake.odata.views["Contacts"] = "Contact"
         self._people: dict[str, str] = {}
 
-    def source(self, *, kind: type[Syspro] = Syspro, **settings: Any) -> Source:
+    def source(self, *, kind: type[Syspro] = Syspro, password: str | None = None, **settings: Any) -> Source:
         through_odata = self.api == "odata"
         settings = {
             "retry": RetryPolicy.immediate(),
@@ -46,7 +46,7 @@ class SysproEnd:
             "contacts": ContactView(table="Contacts") if through_odata else ContactManagement(key_type="C"),
             **settings,
         }
-        return kind(api=self.door(), **settings)
+        return kind(api=self.door(**({"password": password} if password else {})), **settings)
 
     def door(self, **settings: Any) -> SysproOData | SysproENet | SysproENetSoap:
         """The API with the right credentials."""
@@ -72,6 +72,9 @@ class SysproEnd:
 
     def deactivate(self, key: str) -> None:
         self.fake.edit("ArCustomer", key, SalesAllowed="N")
+
+    def put_on_hold(self, key: str) -> None:
+        self.fake.edit("ArCustomer", key, CustomerOnHold="Y")
 
     def activate(self, key: str) -> None:
         self.fake.edit("ArCustomer", key, SalesAllowed="")

@@ -36,8 +36,8 @@ class AcumaticaEnd:
     def __init__(self, clock: FakeClock, **options: Any) -> None:
         self.fake = FakeAcumatica(clock=clock, **options)
 
-    def source(self, *, kind: type[Acumatica] = Acumatica, **settings: Any) -> Source:
-        login = CookieLogin(username="sync", password="correct horse", tenant="Acme")
+    def source(self, *, kind: type[Acumatica] = Acumatica, password: str = "correct horse", **settings: Any) -> Source:
+        login = CookieLogin(username="sync", password=password, tenant="Acme")
         settings = {"retry": RetryPolicy.immediate(), "version": self.fake.version, "page_size": 50, **settings}
         return kind(self.fake.base_url, auth=login, **settings)
 
@@ -55,6 +55,9 @@ class AcumaticaEnd:
 
     def deactivate(self, key: str) -> None:
         self.fake.edit("Customer", key, Status="Inactive")
+
+    def put_on_hold(self, key: str) -> None:
+        self.fake.edit("Customer", key, Status="On Hold")
 
     def activate(self, key: str) -> None:
         self.fake.edit("Customer", key, Status="Active")

@@ -1,10 +1,11 @@
-"""Data that move while they are read, for every ERP."""
+"""Data that move while they are read, and doors that stay shut, for every ERP."""
 
 from __future__ import annotations
 
 import pytest
 
 from mlconnector_sdk import SyncPolicy
+from mlconnector_sdk.errors import AuthenticationError
 from tests.scenarios._worlds import World
 
 
@@ -97,3 +98,29 @@ def test_an_edit_of_the_same_day_after_a_poll_is_found(world):
 
         assert report.streams["customers"].updated == 1
         assert world.mailchimp.members["busy@harbor-pumps.com"].merge_fields["COMPANY"] == name
+
+
+def test_a_customer_on_hold_stays_in_the_audience(world):
+    """Being on hold is a matter of credit, not of consent: the member stays, and its data are kept right."""
+    key = world.erp.add_customer("held@harbor-pumps.com", name="Before")
+    world.run(streams=["customers"])
+    world.erp.put_on_hold(key)
+    world.erp.rename(key, "While Held")
+
+    world.run(streams=["customers"])
+
+    assert world.status("held@harbor-pumps.com") == "subscribed"
+    assert world.mailchimp.members["held@harbor-pumps.com"].merge_fields["COMPANY"] == "While Held"
+
+
+def test_a_wrong_password_ends_the_run_and_shows_in_the_check(world):
+    """A refused password stops the run before anything is written, and is one line of the check with its cure."""
+    world.erp.add_customer("safe@harbor-pumps.com")
+    with world.engine(source=world.erp.source(password="wrong")) as engine:
+        troubles = [row for row in engine.check() if not row.ok]
+    with pytest.raises(AuthenticationError):
+        world.run(source=world.erp.source(password="wrong"))
+
+    assert troubles
+    assert all(row.cure and "wrong" not in f"{row.detail} {row.cure}".replace("is wrong", "") for row in troubles)
+    assert world.mailchimp.members == {}
