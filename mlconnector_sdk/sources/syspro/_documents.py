@@ -85,7 +85,7 @@ class DocumentReader:
             final=not any(flag_in(line, "InterBranchTrf") for line in rows),
             status=text_in(row, "DocumentType") or "I",
             customer_key=text_in(row, "Customer"),
-            # Of the sales order, where it is still there: a web shop's orders may all be of one customer.
+            # Of the sales order, where it is still there: all orders of a web shop may be of one customer without any.
             email=text_in(row, "SorMaster.Email"),
             name=text_in(row, "SorMaster.CustomerName"),
             currency=text_in(row, "PostCurrency"),

@@ -156,7 +156,9 @@ class SoapDoor:
             if operation == enet.LOGON:
                 return enet.logon_error(text, seat_wait=self._api.seat_wait)
             return enet.query_error(text, operation)
-        return None if operation == _PAGE and reply.status == 200 else enet.judged_status(reply)
+        # A service may refuse to describe itself (405, 500) and work all the same.
+        answers = operation == _PAGE and reply.status in {200, 400, 403, 405, 500}
+        return None if answers else enet.judged_status(reply)
 
 
 def _refusal_in(reply: HttpReply) -> str | None:

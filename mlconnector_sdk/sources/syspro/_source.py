@@ -65,7 +65,8 @@ class Syspro:
         timezone: of the server, an IANA name; for stamps without an offset, and for "today".
         orders: which documents feed `orders`: `"invoices"` or `"sales_orders"`.
         orders_since: documents of earlier days are not read at all. The register keeps every invoice there ever was.
-        order_emails: look up the e-mail address of an invoice's sales order, which goes before that of its customer.
+        order_emails: look up the e-mail address of an invoice's sales order, for customers that have none, such as a
+            web shop's.
         contacts: how contacts are found: `ContactManagement` (e.net) or `ContactView`; without it there are none.
         multiple_addresses: read further delivery addresses into `record.raw["ArMultAddress"]`. The name of a column
             with their e-mail address, such as `"ArMultAddress+.Email"`, makes each of those a record of its own.

@@ -373,6 +373,13 @@ def test_an_answer_that_is_no_document_is_told(erp):
         assert caught.value.operation == "COMFND ArCustomer"
 
 
+def test_a_soap_service_that_does_not_describe_itself_works(erp):
+    """The page of a service may be switched off: the check goes on to the logon."""
+    erp.fail(status=500, body="<html>Request format is unrecognized.</html>", method="GET")
+
+    assert [] == [str(row) for row in source_of(erp, "soap").check() if not row.ok]
+
+
 # Turns
 
 
