@@ -21,7 +21,7 @@ from ...auth import (
     TokenFlow,
 )
 from ...errors import ConfigurationError, ContractError, MLConnectorError
-from ...protocols import WaitListener
+from ...protocols import Clock, WaitListener
 from ...retry import RetryPolicy
 from .._checks import ONCE
 from ._api import Offer, Verdicts, offers_in
@@ -84,8 +84,8 @@ class Session:
         """Requests so far, those of sign-in and sign-out by cookie included."""
         return self._plain.request_count + self._data.request_count
 
-    def attach(self, *, retry: RetryPolicy | None, on_wait: WaitListener | None) -> None:
-        """Take over a retry policy, if there is one, and a listener for pauses."""
+    def attach(self, *, retry: RetryPolicy | None, on_wait: WaitListener | None, clock: Clock | None) -> None:
+        """Take over a retry policy, if there is one, and a listener for pauses; nothing here needs a clock."""
         for client in (self._plain, self._data):
             client.retry = retry or client.retry
             client.on_wait = on_wait

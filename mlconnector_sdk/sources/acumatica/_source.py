@@ -6,14 +6,13 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from ...cursors import Window
-from ...errors import ConfigurationError, MappingError, PermissionDeniedError
-from ...models import STREAMS, CheckResult, Page, Record, StreamName, StreamSpec, UnreadableRow
-from ...protocols import Clock, SystemClock, WaitListener
+from ...errors import ConfigurationError, PermissionDeniedError
+from ...models import STREAMS, CheckResult, Page, Record, StreamName, StreamSpec
 from ...retry import RetryPolicy
+from .._base import ErpSource, page_of
 from .._settings import OptOutField, PartyStatus, own_fields, require
 from .._values import Row, value_at
 from ._api import moment_literal
@@ -31,7 +30,7 @@ log = logging.getLogger("mlconnector_sdk.sources.acumatica")
 _REMEMBERED_ACCOUNTS = 50_000
 
 
-class Acumatica:
+class Acumatica(ErpSource[Session]):
     """Reads an Acumatica ERP instance through its contract-based REST API (Default endpoint, 20.200.001 and later).
 
     Streams: `customers` (Customer), `contacts` (Contact: persons), `suppliers` (Vendor) and `orders` (posted invoices,
@@ -115,64 +114,22 @@ class Acumatica:
         if version is not None:
             with suppress(ConfigurationError):
                 release = field_release(endpoint, version)
-        self._streams: dict[StreamName, StreamSpec] = {
-            name: self._spec(name, entity_of(name, orders, release), overlap, full_scan_every) for name in STREAMS
-        }
-        self._session = Session(
+        session = Session(
             base_url, auth=auth, endpoint=endpoint, version=version, retry=retry, timeout=timeout, seat_wait=seat_wait
         )
+        super().__init__(session)
+        self._streams = {
+            name: _spec(name, entity_of(name, orders, release), overlap, full_scan_every) for name in STREAMS
+        }
         self._listings: dict[StreamName, Listing] = {}
-        self._clock: Clock = SystemClock()
-
-    @staticmethod
-    def _spec(name: StreamName, entity: Entity, overlap: timedelta, full_scan_every: timedelta | None) -> StreamSpec:
-        return StreamSpec(
-            name=name,
-            entity=entity.name,
-            cursor_field=entity.cursor,
-            overlap=overlap,
-            full_scan_every=full_scan_every if name in {"customers", "suppliers"} else None,
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"<Acumatica {self._session.address}>"
-
-    @property
-    def streams(self) -> Mapping[StreamName, StreamSpec]:
-        """What can be read, without asking the instance."""
-        return self._streams
-
-    @property
-    def request_count(self) -> int:
-        """HTTP requests sent so far."""
-        return self._session.request_count
-
-    def attach(
-        self,
-        *,
-        retry: RetryPolicy | None = None,
-        on_wait: WaitListener | None = None,
-        clock: Clock | None = None,
-    ) -> None:
-        """An engine's wishes: its retry policy if it has one, who is told of pauses, and what time it is here."""
-        self._session.attach(retry=retry, on_wait=on_wait)
-        self._clock = clock or self._clock
 
     def check(self) -> Iterator[CheckResult]:
         """Try address, version, sign-in, clock and each entity, a line each; never raises, tries nothing twice."""
-        return check_instance(self._session, self._streams, self._listing, self._clock)
+        return check_instance(self._connection, self._streams, self._listing, self._clock)
 
     def present(self, stream: StreamName) -> datetime:
         """The instance's clock, minus the time a change may take to become visible."""
-        return self._session.now() - self._commit_lag
+        return self._connection.now() - self._commit_lag
 
     def read(self, stream: StreamName, window: Window = Window()) -> Iterator[Page]:
         """Every record changed since the window's lower bound, or every record without one.
@@ -211,32 +168,25 @@ class Acumatica:
             entity = "SalesOrder" if "OrderNbr" in raw else "Invoice" if "Customer" in raw else "SalesInvoice"
         return self._reader.function_for(entity)(dict(raw))
 
-    def close(self) -> None:
-        """Sign out, so that the licensed seat is free at once, and close connections; harmless when repeated."""
-        self._session.close()
-
     def _listing(self, stream: StreamName, *, retry: RetryPolicy | None = None) -> Listing:
-        if stream not in self._streams:
-            raise ConfigurationError(f"no stream {stream!r}: there are {', '.join(self._streams)}", system=SYSTEM)
+        self._spec(stream)
         if stream not in self._listings:
-            release = self._session.site(retry=retry).release
+            release = self._connection.site(retry=retry).release
             own = self._own_fields.get(stream, ())
             shape = shape_of(entity_of(stream, self._orders, release), release, own)
             self._listings[stream] = Listing(
-                session=self._session, shape=shape, page_size=self._page_size, own_fields=own
+                session=self._connection, shape=shape, page_size=self._page_size, own_fields=own
             )
         return self._listings[stream]
 
     def _page(self, stream: StreamName, listing: Listing, rows: Sequence[Row]) -> Page:
-        records: list[Record] = []
-        unreadable: list[UnreadableRow] = []
-        read = self._reader.function_for(listing.shape.entity.name)
-        for row in rows:
-            try:
-                records.append(read(row))
-            except MappingError as error:
-                unreadable.append(_set_aside(listing, row, error))
-        return Page(stream=stream, records=tuple(records), unreadable=tuple(unreadable))
+        return page_of(
+            stream,
+            rows,
+            read=self._reader.function_for(listing.shape.entity.name),
+            key_of=listing.key_of,
+            modified=lambda row: instant(value_at(row, listing.shape.stamp), ""),
+        )
 
     def _accounts_of_changed_people(
         self, stream: StreamName, listing: Listing, window: Window, accounts: dict[str, None]
@@ -248,7 +198,7 @@ class Acumatica:
             cursor=contact.cursor,
             stamp=(contact.cursor,),
         )
-        people = Listing(session=self._session, shape=shape, page_size=self._page_size)
+        people = Listing(session=self._connection, shape=shape, page_size=self._page_size)
         try:
             for rows in people.pages(_changed_since(shape, window)):
                 owners = dict.fromkeys(str(row.get("BusinessAccount") or "").strip() for row in rows)
@@ -268,6 +218,16 @@ class Acumatica:
             )
 
 
+def _spec(name: StreamName, entity: Entity, overlap: timedelta, full_scan_every: timedelta | None) -> StreamSpec:
+    return StreamSpec(
+        name=name,
+        entity=entity.name,
+        cursor_field=entity.cursor,
+        overlap=overlap,
+        full_scan_every=full_scan_every if name in {"customers", "suppliers"} else None,
+    )
+
+
 def _changed_since(shape: Shape, window: Window) -> str:
     """One field, inclusive: conditions on fields of several screen views were seen to match nothing."""
     if window.lower is None:
@@ -285,13 +245,3 @@ def _remember(accounts: dict[str, None], keys: Any) -> None:
     accounts.update(dict.fromkeys(keys))
     while len(accounts) > _REMEMBERED_ACCOUNTS:
         del accounts[next(iter(accounts))]
-
-
-def _set_aside(listing: Listing, row: Row, error: MappingError) -> UnreadableRow:
-    try:
-        modified_at = instant(value_at(row, listing.shape.stamp), "")
-    except MappingError:
-        modified_at = None
-    return UnreadableRow(
-        key=listing.key_of(row), reason=error.reason, message=error.message, raw=row, modified_at=modified_at
-    )

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 
 from ..._http import HttpClient, HttpReply
 from ...auth import BasicLogin
 from ...errors import AuthenticationError, ContractError
-from ...protocols import WaitListener
+from ...protocols import Clock, WaitListener
 from ...retry import RetryPolicy
+from .._base import placed
 from .._odata import Collection, collection_in, properties_in
 from .._settings import require
 from ._api import SYSTEM, Verdicts, refused
@@ -65,8 +65,8 @@ class Session:
     def request_count(self) -> int:
         return self._http.request_count
 
-    def attach(self, *, retry: RetryPolicy | None, on_wait: WaitListener | None) -> None:
-        """Take over a retry policy, if there is one, and a listener for pauses."""
+    def attach(self, *, retry: RetryPolicy | None, on_wait: WaitListener | None, clock: Clock | None) -> None:
+        """Take over a retry policy, if there is one, and a listener for pauses; nothing here needs a clock."""
         self._http.retry = retry or self._http.retry
         self._http.on_wait = on_wait
 
@@ -74,7 +74,7 @@ class Session:
         """One answer of a list."""
         operation = f"GET {resource.path}"
         reply = self._get(path, operation, retry=retry)
-        with _placed(operation):
+        with placed(SYSTEM, operation):
             return collection_in(reply)
 
     def properties(self, resource: Resource, *, retry: RetryPolicy | None = None) -> Mapping[str, str]:
@@ -87,7 +87,7 @@ class Session:
         operation = f"GET {module}/$metadata"
         if module not in self._properties:
             reply = self._get(f"/{module}/$metadata", operation, retry=retry, headers={"Accept": "application/xml"})
-            with _placed(operation):
+            with placed(SYSTEM, operation):
                 self._properties[module] = properties_in(reply.body)
         found = self._properties[module].get(resource.name)
         if not found:
@@ -127,16 +127,6 @@ class Session:
             return self._http.request("GET", path, operation=operation, retry=retry, headers=headers)
         except AuthenticationError as error:
             raise refused(operation) from error
-
-
-@contextmanager
-def _placed(operation: str) -> Iterator[None]:
-    """Errors of reading a body say where they happened."""
-    try:
-        yield
-    except ContractError as error:
-        error.system, error.operation = SYSTEM, operation
-        raise
 
 
 def _with_application(base_url: str) -> str:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
-from types import TracebackType
-from typing import Any, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any, Literal
 
 import attrs
 
 from ...cursors import CursorStep, CursorValue, Overlap, Window
-from ...errors import ConfigurationError, MappingError
-from ...models import STREAMS, CheckResult, Page, Record, StreamName, StreamSpec, UnreadableRow
-from ...protocols import Clock, SystemClock, WaitListener
+from ...models import STREAMS, CheckResult, Page, Record, StreamName, StreamSpec
 from ...retry import RetryPolicy
+from .._base import ErpSource, page_of, zone_named
 from .._settings import OptOutField, PartyStatus, opt_outs, own_fields, require
 from .._values import Row
 from ._api import SYSTEM, changed_since
@@ -36,7 +33,7 @@ _CONSENT_ADVICE = (
 _REMEMBERED_CUSTOMERS = 50_000
 
 
-class Sage300:
+class Sage300(ErpSource[Session]):
     """Reads a company of Sage 300 through its Web API (`v1.0`: Sage 300 2017.1 and later). Writes nothing.
 
     Streams: `customers` (ARCustomers), `contacts` (MTContacts), `suppliers` (APVendors) and `orders` (OEOrders, or
@@ -120,7 +117,7 @@ class Sage300:
         require(known, "customer_email must be 'company' or 'contact'", system=SYSTEM)
         require(paging in {"skip", "key"}, "paging must be 'skip' or 'key'", system=SYSTEM)
         require(page_size >= 2, "page_size must be 2 at least", system=SYSTEM)
-        self._zone = _zone_of(timezone)
+        self._zone = zone_named(timezone, system=SYSTEM)
         self._ship_to, self._page_size = ship_to, PageSize(page_size)
         self._paging: Paging = paging
         self._consent_field = consent_field
@@ -128,10 +125,6 @@ class Sage300:
         further = own_fields(custom_fields or {}, system=SYSTEM)
         self._own_fields = {name: (*needed.get(name, ()), *further.get(name, ())) for name in needed | further}
         self._resources = _resources(modules, orders, cursor_fields or {})
-        self._streams: dict[StreamName, StreamSpec] = {
-            name: _spec(name, resource, overlap, number_overlap, full_scan_every)
-            for name, resource in self._resources.items()
-        }
         shipping = attrs.evolve(SHIP_TO, cursors=self._resources.get("customers", SHIP_TO).cursors)
         self._shipping = shipping
         used = {resource.name: resource for resource in (*self._resources.values(), shipping)}
@@ -142,7 +135,7 @@ class Sage300:
             consent_field=consent_field,
             cursors={name: resource.cursors for name, resource in (RESOURCES | used).items()},
         )
-        self._session = Session(
+        session = Session(
             base_url,
             company=company,
             tenant=tenant,
@@ -152,45 +145,17 @@ class Sage300:
             retry=retry,
             timeout=timeout,
         )
+        super().__init__(session)
+        self._streams = {
+            name: _spec(name, resource, overlap, number_overlap, full_scan_every)
+            for name, resource in self._resources.items()
+        }
         self._listings: dict[str, Listing] = {}
-        self._clock: Clock = SystemClock()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"<Sage300 {self._session.address}>"
-
-    @property
-    def streams(self) -> Mapping[StreamName, StreamSpec]:
-        """What can be read with these modules, without asking the server."""
-        return self._streams
-
-    @property
-    def request_count(self) -> int:
-        """HTTP requests sent so far."""
-        return self._session.request_count
-
-    def attach(
-        self,
-        *,
-        retry: RetryPolicy | None = None,
-        on_wait: WaitListener | None = None,
-        clock: Clock | None = None,
-    ) -> None:
-        """An engine's wishes: its retry policy if it has one, who is told of pauses, and what time it is here."""
-        self._session.attach(retry=retry, on_wait=on_wait)
-        self._clock = clock or self._clock
 
     def check(self) -> Iterator[CheckResult]:
         """Try address, sign-in, clock and each resource, a line each; never raises, tries nothing twice."""
         first = next(iter(self._resources.values()))
-        return check_site(self._session, first, self._streams, self._listing, self._clock)
+        return check_site(self._connection, first, self._streams, self._listing, self._clock)
 
     def present(self, stream: StreamName) -> CursorValue | None:
         """The date at the server, in its zone; numbers have no present.
@@ -200,7 +165,7 @@ class Sage300:
         resource = self._resource(stream)
         if all(is_number(name) for name in resource.cursors):
             return None
-        today = self._session.now(resource).astimezone(self._zone).date()
+        today = self._connection.now(resource).astimezone(self._zone).date()
         steps: tuple[CursorStep | None, ...] = tuple(None if is_number(name) else today for name in resource.cursors)
         return steps if len(steps) > 1 else today
 
@@ -245,14 +210,8 @@ class Sage300:
             resource = "OEInvoices" if "InvoiceUniquifier" in raw else "OEOrders"
         return self._reader.function_for(resource)(dict(raw))
 
-    def close(self) -> None:
-        """Close connections; harmless when repeated. There is nothing to sign out of."""
-        self._session.close()
-
     def _resource(self, stream: StreamName) -> Resource:
-        if stream not in self._resources:
-            there = ", ".join(self._resources)
-            raise ConfigurationError(f"no stream {stream!r}: there are {there} (see modules=)", system=SYSTEM)
+        self._spec(stream, " (see modules=)")
         return self._resources[stream]
 
     def _listing(self, stream: StreamName, *, retry: RetryPolicy | None = None) -> Listing:
@@ -268,14 +227,14 @@ class Sage300:
         self, resource: Resource, stream: StreamName, needed: Mapping[str, str], retry: RetryPolicy | None
     ) -> Listing:
         if resource.name not in self._listings:
-            properties = self._session.properties(resource, retry=retry)
+            properties = self._connection.properties(resource, retry=retry)
             own = self._own_fields.get(stream, ())
             if resource is self._shipping:
                 # What is asked of customers need not exist here, and the customer's own row comes along.
                 own = tuple(name for name in own if name in properties)
             shape = shape_of(resource, properties, needed=needed, own=own)
             self._listings[resource.name] = Listing(
-                session=self._session, shape=shape, page_size=self._page_size, paging=self._paging
+                session=self._connection, shape=shape, page_size=self._page_size, paging=self._paging
             )
         return self._listings[resource.name]
 
@@ -301,30 +260,13 @@ class Sage300:
 
     def _page(self, stream: StreamName, listing: Listing, rows: Sequence[Row]) -> Page:
         name = listing.shape.resource.name
-        read = self._reader.function_for(name)
-        records: list[Record] = []
-        unreadable: list[UnreadableRow] = []
-        for row in rows:
-            try:
-                records.append(read(row))
-            except MappingError as error:
-                unreadable.append(
-                    UnreadableRow(
-                        key=listing.key_of(row),
-                        reason=error.reason,
-                        message=error.message,
-                        raw=row,
-                        modified_at=self._reader.modified(row, name),
-                    )
-                )
-        return Page(stream=stream, records=tuple(records), unreadable=tuple(unreadable))
-
-
-def _zone_of(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ConfigurationError(f"timezone {name!r} is no IANA name, such as America/Toronto", system=SYSTEM) from None
+        return page_of(
+            stream,
+            rows,
+            read=self._reader.function_for(name),
+            key_of=listing.key_of,
+            modified=lambda row: self._reader.modified(row, name),
+        )
 
 
 def _resources(

@@ -28,8 +28,9 @@ from ...models import StreamName
 from ...protocols import Clock, WaitListener
 from ...retry import RetryPolicy
 from .. import _odata as odata
+from .._base import placed
 from .._values import Row
-from ._tables import AR_CUSTOMER, SYSTEM, Condition, Greeting, Query, Value, placed
+from ._tables import AR_CUSTOMER, SYSTEM, Condition, Greeting, Query, Value
 
 __all__ = ["ODataTables", "SysproOData"]
 
@@ -133,7 +134,7 @@ class ODataTables:
         place = self._set(query.table.name, retry)
         operation = f"GET {place.name}"
         reply = self._http.request("GET", self._target(query), operation=operation, retry=retry)
-        with placed(operation):
+        with placed(SYSTEM, operation):
             return odata.collection_in(reply).rows
 
     def fits(self, query: Query) -> bool:
@@ -187,7 +188,7 @@ class ODataTables:
             reply = self._http.request(
                 "GET", "/$metadata", operation="GET $metadata", headers={"Accept": "application/xml"}, retry=retry
             )
-            with placed("GET $metadata"):
+            with placed(SYSTEM, "GET $metadata"):
                 found = odata.properties_in(reply.body)
             self._all = {name.lower(): EntitySet(name=name, types=types) for name, types in found.items()}
         return self._all

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias
-from zoneinfo import ZoneInfo
+from typing import Any, Literal, TypeAlias
 
 from ...cursors import CursorValue, Window
-from ...errors import ConfigurationError, MappingError, MLConnectorError
-from ...models import STREAMS, CheckResult, Page, Record, StreamName, StreamSpec, UnreadableRow
-from ...protocols import Clock, SystemClock, WaitListener
+from ...errors import ConfigurationError, MLConnectorError
+from ...models import STREAMS, CheckResult, Page, Record, StreamName, StreamSpec
 from ...retry import RetryPolicy
+from .._base import ErpSource, page_of, placed, zone_named
 from .._checks import ONCE, skew, tried
 from .._settings import OptOutField, opt_outs, own_fields, require
 from .._values import Row
@@ -41,7 +39,6 @@ from ._tables import (
     Condition,
     Connection,
     Table,
-    placed,
 )
 
 __all__ = ["Syspro"]
@@ -52,7 +49,7 @@ _COMMIT_LAG = timedelta(minutes=2)
 """A change is stamped before it can be seen."""
 
 
-class Syspro:
+class Syspro(ErpSource[Connection]):
     """Reads a company of SYSPRO, and writes nothing to it.
 
     Streams: `customers` (ArCustomer), `contacts` (where `contacts` says how), `suppliers` (ApSupplier) and `orders`
@@ -135,18 +132,17 @@ class Syspro:
         }
         names["customers"] += (*status_columns, *([email] if email else []))
         self._overlap, self._full_scan_every = overlap, full_scan_every
-        self._clock: Clock = SystemClock()
         self._deltas = delta_columns(api.delta_column, [name for name in STREAMS if contacts or name != "contacts"])
         self._parties = Reader(
             status=status,
             opt_outs=tests,
             deltas=self._deltas,
-            zone=_zone(timezone),
+            zone=zone_named(timezone, system=SYSTEM),
             address_lines=address_lines,
             address_email=email,
         )
         self._documents = DocumentReader(parties=self._parties)
-        self._connection: Connection = api.connect(retry)
+        super().__init__(api.connect(retry))
         self._reader = TableReader(connection=self._connection, page_size=page_size)
         wanted = {stream: wanted_columns(stream, columns) for stream, columns in names.items()}
         self._feeds: dict[StreamName, Feed] = {
@@ -160,41 +156,7 @@ class Syspro:
             if orders == "invoices"
             else self._sales_orders(wanted["orders"], orders_since)
         )
-        self._streams: dict[StreamName, StreamSpec] = {
-            stream: self._spec(stream, feed) for stream, feed in self._feeds.items()
-        }
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"<Syspro {self._connection.address}>"
-
-    @property
-    def streams(self) -> Mapping[StreamName, StreamSpec]:
-        """What can be read, without asking SYSPRO."""
-        return self._streams
-
-    @property
-    def request_count(self) -> int:
-        """HTTP requests sent so far."""
-        return self._connection.request_count
-
-    def attach(
-        self,
-        *,
-        retry: RetryPolicy | None = None,
-        on_wait: WaitListener | None = None,
-        clock: Clock | None = None,
-    ) -> None:
-        """An engine's wishes: its retry policy if it has one, who is told of pauses, and what time it is here."""
-        self._connection.attach(retry=retry, on_wait=on_wait, clock=clock)
-        self._clock = clock or self._clock
+        self._streams = {stream: self._described(stream, feed) for stream, feed in self._feeds.items()}
 
     def check(self) -> Iterator[CheckResult]:
         """Try address, sign-in, clock and each stream's tables, a line each; never raises, tries nothing twice."""
@@ -227,7 +189,7 @@ class Syspro:
             AuthenticationError, ContractError, TransientError: see their descriptions.
         """
         feed = self._feed(stream)
-        with placed(feed.entity), self._connection.session():
+        with placed(SYSTEM, feed.entity), self._connection.session():
             for rows in feed.pages(self._changed_since(stream, window)):
                 yield self._page(stream, feed, rows)
 
@@ -238,7 +200,7 @@ class Syspro:
         """
         feed = self._feed(stream)
         wanted = {form for key in keys for form in _forms(key)}
-        with placed(feed.entity), self._connection.session():
+        with placed(SYSTEM, feed.entity), self._connection.session():
             for rows in feed.of(keys):
                 if found := [row for row in rows if feed.key_of(row) in wanted]:
                     yield self._page(stream, feed, found)
@@ -254,10 +216,6 @@ class Syspro:
             # Kept rows may come from another setting of `orders`.
             return self._documents.sales_order(row) if "OrderStatus" in row else self._documents.invoice(row)
         return self._parties.contact(row) if stream == "contacts" else self._feed(stream).record(row)
-
-    def close(self) -> None:
-        """Log off, so that the licence is free at once, and close connections; harmless when repeated."""
-        self._connection.close()
 
     # -- what is read -----------------------------------------------------------------------------------------------
 
@@ -338,7 +296,7 @@ class Syspro:
         delta = self._deltas.get(stream)
         return table.with_columns(*wanted.own, *([delta] if delta else []))
 
-    def _spec(self, stream: StreamName, feed: Feed) -> StreamSpec:
+    def _described(self, stream: StreamName, feed: Feed) -> StreamSpec:
         column = self._deltas.get(stream)
         return StreamSpec(
             name=stream,
@@ -351,27 +309,16 @@ class Syspro:
     # -- reading ----------------------------------------------------------------------------------------------------
 
     def _feed(self, stream: StreamName) -> Feed:
-        if stream not in self._feeds:
-            raise ConfigurationError(f"no stream {stream!r}: there are {', '.join(self._feeds)}", system=SYSTEM)
+        self._spec(stream)
         return self._feeds[stream]
 
     def _page(self, stream: StreamName, feed: Feed, rows: Sequence[Row]) -> Page:
-        records: list[Record] = []
-        unreadable: list[UnreadableRow] = []
-        for row in rows:
-            try:
-                records.append(feed.record(row))
-            except MappingError as error:
-                unreadable.append(self._set_aside(stream, feed, row, error))
-        return Page(stream=stream, records=tuple(records), unreadable=tuple(unreadable))
-
-    def _set_aside(self, stream: StreamName, feed: Feed, row: Row, error: MappingError) -> UnreadableRow:
-        try:
-            modified_at = self._parties.mark(stream, row)
-        except MappingError:
-            modified_at = None
-        return UnreadableRow(
-            key=feed.key_of(row), reason=error.reason, message=error.message, raw=row, modified_at=modified_at
+        return page_of(
+            stream,
+            rows,
+            read=feed.record,
+            key_of=feed.key_of,
+            modified=lambda row: self._parties.mark(stream, row),
         )
 
     def _changed_since(self, stream: StreamName, window: Window) -> tuple[Condition, ...]:
@@ -429,13 +376,6 @@ def _raising(error: MLConnectorError) -> Callable[[], str]:
         raise error
 
     return attempt
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ConfigurationError(f"timezone: {name!r} is no IANA name such as Europe/London", system=SYSTEM) from None
 
 
 def _forms(key: str) -> set[str]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, Protocol, TypeAlias
 
 import attrs
 
-from ...errors import MLConnectorError
 from ...models import StreamName
 from ...protocols import Clock, WaitListener
 from ...retry import RetryPolicy
@@ -35,7 +34,6 @@ __all__ = [
     "Table",
     "Value",
     "form_of",
-    "placed",
 ]
 
 SYSTEM = "syspro"
@@ -108,16 +106,6 @@ class Greeting:
     what: str
     attempt: Callable[[RetryPolicy], str]
     cure: str = ""
-
-
-@contextmanager
-def placed(operation: str) -> Iterator[None]:
-    """Errors that do not say where they happened, happened here."""
-    try:
-        yield
-    except MLConnectorError as error:
-        error.system, error.operation = error.system or SYSTEM, error.operation or operation
-        raise
 
 
 class Connection(Protocol):

@@ -10,11 +10,12 @@ from typing import Protocol
 from ..._http import HttpClient, HttpReply
 from ...protocols import Clock, WaitListener
 from ...retry import RetryPolicy
+from .._base import placed
 from .._values import Row
 from .._xml import tree_in
 from . import _enet as enet
 from ._session import Door, Session
-from ._tables import Greeting, Query, placed
+from ._tables import SYSTEM, Greeting, Query
 
 __all__ = ["ENetTables"]
 
@@ -81,7 +82,7 @@ class ENetTables:
         """The rows, every value a text."""
         operation = f"{_FINDER} {query.table.name}"
         body = self._asked(_FINDER, enet.find_request(query), operation, retry)
-        with placed(operation):
+        with placed(SYSTEM, operation):
             return enet.found_rows(query, body)
 
     def fits(self, query: Query) -> bool:
