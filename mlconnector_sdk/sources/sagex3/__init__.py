@@ -1,0 +1,1 @@
+"""Sage X3 through api1 (Syracuse REST) or GraphQL."""
