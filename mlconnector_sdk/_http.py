@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +18,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import attrs
@@ -122,7 +124,10 @@ class HttpClient:
         timeout: seconds to wait for an answer (`read`), for a connection (`connect`).
         retry: the one retry loop.
         limiter: entered for each exchange, not for the pauses between.
-        cookies: keep cookies between requests.
+        ca_bundle: a PEM file with the authorities to trust instead of the usual ones, such as a company's own.
+
+    Raises:
+        ConfigurationError: the address or the bundle cannot be used. Nothing is sent before the first request.
     """
 
     def __init__(
@@ -138,6 +143,7 @@ class HttpClient:
         limiter: Limiter | None = None,
         headers: Mapping[str, str] | None = None,
         max_connections: int = 10,
+        ca_bundle: str | Path | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.system = system
@@ -157,6 +163,7 @@ class HttpClient:
             limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
             headers={"User-Agent": f"mlconnector_sdk/{__version__}", "Accept": "application/json", **(headers or {})},
             follow_redirects=False,
+            verify=True if ca_bundle is None else _trusting(ca_bundle, system),
             transport=transport,
         )
 
@@ -280,6 +287,13 @@ def checked_url(url: str, system: str) -> str:
     return url.rstrip("/")
 
 
+def _trusting(ca_bundle: str | Path, system: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_bundle)
+    except OSError:
+        raise ConfigurationError("ca_bundle: no PEM file with certificates can be read there", system=system) from None
+
+
 def retry_after(reply: HttpReply) -> float | None:
     """Seconds the far side asks to wait: `Retry-After` as a number or as a date."""
     value = reply.headers.get("retry-after", "").strip()
@@ -325,7 +339,12 @@ def _translated(system: str, operation: str) -> Iterator[None]:
     except httpx.ConnectError as error:
         message = "cannot connect: check host name, port and network"
         if "CERTIFICATE" in str(error).upper():
-            raise ConfigurationError("the TLS certificate is not trusted", system=system, operation=operation) from None
+            raise ConfigurationError(
+                "the TLS certificate is not trusted: check the host name, and trust who signed it (ca_bundle, where there is "
+                "such a setting, or the environment variable SSL_CERT_FILE)",
+                system=system,
+                operation=operation,
+            ) from None
         raise UnavailableError(message, system=system, operation=operation, reason="no_connection") from None
     except (httpx.NetworkError, httpx.RemoteProtocolError):
         raise UnavailableError(
