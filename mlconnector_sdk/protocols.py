@@ -7,7 +7,7 @@ check them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeAlias, runtime_checkable
@@ -40,6 +40,7 @@ from .retry import RetryPolicy
 __all__ = [
     "Clock",
     "FlaggingSource",
+    "KeyedSource",
     "Progress",
     "Sink",
     "Source",
@@ -113,8 +114,25 @@ class Source(Protocol):
 class FlaggingSource(Protocol):
     """A source that can also tell its ERP that somebody must not be mailed."""
 
+    @property
+    def flagged_streams(self) -> Collection[StreamName]:
+        """The streams whose records can be marked as this source is set up; empty when none can."""
+        ...
+
     def flag(self, stream: str, key: str, suppression: Suppression) -> None:
-        """Mark the record in the ERP; harmless when repeated. Raises `TransientError` or `FatalError` only."""
+        """Mark the record in the ERP; harmless when repeated.
+
+        Raises `TransientError` (locked, busy) and `RecordError` when this record cannot be marked now: the engine tries
+        it again with each run. `RecordNotFoundError` means that there is nothing to mark any more.
+        """
+
+
+@runtime_checkable
+class KeyedSource(Protocol):
+    """A source whose ERP cannot list its records: it asks for those it is told of."""
+
+    def attach_keys(self, known: Callable[[StreamName], Iterator[str]]) -> None:
+        """Which keys of a stream the pipeline has met before, whatever became of them, in their order."""
 
 
 @runtime_checkable

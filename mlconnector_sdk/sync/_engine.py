@@ -15,10 +15,10 @@ import attrs
 from ..errors import ConfigurationError, MLConnectorError, TransientError
 from ..events import Event, RunFinished, RunStarted, Waiting
 from ..mapping import Mapping as RecordMapping
-from ..models import STREAMS, AuditEntry, CheckResult, DeadLetters, Link, StreamName, Suppression
+from ..models import STREAMS, AuditEntry, CheckResult, DeadLetters, Link, StreamName
 from ..policy import SyncPolicy
 from ..progress import shown_progress
-from ..protocols import Clock, FlaggingSource, Progress, Sink, Source, StateStore, SystemClock
+from ..protocols import Clock, FlaggingSource, KeyedSource, Progress, Sink, Source, StateStore, SystemClock
 from ..retry import RetryPolicy
 from ._lease import HeldLease, this_owner
 from ._plan import ForetellingSink, StateOverlay
@@ -82,8 +82,10 @@ class SyncEngine:
             store=sink.store,
             clock=clock or SystemClock(),
             announce=self._announce,
-            flag=_flag_of(source) if policy is not None and policy.on_unsubscribe == "flag_source" else None,
+            flagging=_flagging(source) if policy is not None and policy.on_unsubscribe == "flag_source" else None,
         )
+        if isinstance(source, KeyedSource):
+            source.attach_keys(lambda stream: (link.key for link in state.all_links(name, stream)))
         for part in (source, sink):
             part.attach(retry=retry, on_wait=self._waiting, clock=self._parts.clock)
 
@@ -155,7 +157,7 @@ class SyncEngine:
     def plan(self, streams: Iterable[str] | None = None, *, full: bool = False) -> Report:
         """What `run` would do, found by reading and comparing on the same path; writes nothing anywhere."""
         overlay = StateOverlay(self._parts.state)
-        parts = attrs.evolve(self._parts, sink=ForetellingSink(self._parts.sink), state=overlay)
+        parts = attrs.evolve(self._parts, sink=ForetellingSink(self._parts.sink), state=overlay, flagging=None)
         chosen = self._chosen(streams)
         with self._job("plan", chosen) as report:
             run = Run(parts, report, overlay.commit, self._stop)
@@ -306,10 +308,10 @@ class SyncEngine:
                 log.exception("an event listener failed on %s", type(event).__name__)
 
 
-def _flag_of(source: Source) -> Callable[[str, str, Suppression], None]:
-    """What tells the ERP that somebody unsubscribed."""
-    if not isinstance(source, FlaggingSource):
+def _flagging(source: Source) -> FlaggingSource:
+    """The source, as one that tells its ERP who unsubscribed."""
+    if not isinstance(source, FlaggingSource) or not source.flagged_streams:
         raise ConfigurationError(
-            f'policy: on_unsubscribe="flag_source" needs a source that can; {source.system} cannot'
+            f'policy: on_unsubscribe="flag_source" needs a source that can; {source.system} cannot as it is set up'
         )
-    return source.flag
+    return source

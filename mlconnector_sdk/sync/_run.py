@@ -33,13 +33,13 @@ from ..models import (
     Store,
     StreamName,
     StreamSpec,
-    Suppression,
     UnreadableRow,
 )
 from ..policy import SyncPolicy
-from ..protocols import Clock, Sink, Source, StateStore
+from ..protocols import Clock, FlaggingSource, Sink, Source, StateStore
 from ._decision import Decision
 from ._extract import in_batches, read_ahead
+from ._flags import Flagger
 from ._gone import GoneRecord, SeenKeys, links_without_record
 from ._load import Decider, Loader
 from ._members import MemberDecider
@@ -71,7 +71,7 @@ class Parts:
     store: Store | None
     clock: Clock
     announce: Callable[[Event], None]
-    flag: Callable[[str, str, Suppression], None] | None = None
+    flagging: FlaggingSource | None = None
 
 
 class Run:
@@ -96,6 +96,8 @@ class Run:
     def prepare(self) -> None:
         """Refresh suppressions and get the audience ready; before anything is written."""
         parts = self._parts
+        flagger = self._flagger()
+        waiting = flagger.waiting() if flagger else []
         self._report.suppressed = refresh_suppressions(
             parts.sink,
             parts.state,
@@ -104,9 +106,17 @@ class Run:
             job_id=self._report.job_id,
             clock=parts.clock,
             keep_unsubscribes=parts.policy.on_unsubscribe != "log",
-            flag=parts.flag,
+            flagger=flagger,
         )
+        if flagger is not None:
+            flagger.tell_again(waiting, self._commit)
         self._audience = parts.sink.prepare(parts.mapping.wanted_fields())
+
+    def _flagger(self) -> Flagger | None:
+        parts = self._parts
+        if parts.flagging is None:
+            return None
+        return Flagger(parts.flagging, parts.state, pipeline=parts.name, clock=parts.clock, report=self._report)
 
     def poll(self, streams: Sequence[StreamName], *, full: bool) -> None:
         """Read and load every change of these streams; a stream that cannot be read does not stop the others."""

@@ -14,6 +14,7 @@ import attrs
 from ..cursors import HighWaterMark, next_window
 from ..models import AudienceMember, AuditEntry, Checkpoint, Link, Suppression
 from ..protocols import Clock, Sink, StateStore
+from ._flags import Flagger
 
 __all__ = ["AUDIENCE", "refresh_suppressions"]
 
@@ -33,14 +34,13 @@ def refresh_suppressions(
     job_id: str,
     clock: Clock,
     keep_unsubscribes: bool = True,
-    flag: Callable[[str, str, Suppression], None] | None = None,
+    flagger: Flagger | None = None,
 ) -> int:
     """Bring the state's suppressions up to the audience's present; returns how many members are newly silent.
 
     Args:
         keep_unsubscribes: whether an unsubscribe becomes a suppression, or is only noted in the audit.
-        flag: told stream, key and suppression of each ERP record concerned, before the suppression is committed, so
-            that a crash repeats it rather than losing it.
+        flagger: tells the ERP.
     """
     present = sink.present()
     since = next_window(state.mark(pipeline, AUDIENCE), present, _OVERLAP).lower
@@ -48,29 +48,23 @@ def refresh_suppressions(
     found = 0
     for members in sink.changed_members(since):
         checkpoint = _checkpoint(members, state, pipeline=pipeline, job_id=job_id, now=clock.now(), origin=sink.system)
-        if flag is not None:
-            _flag_sources(checkpoint.suppressions, state, pipeline, flag)
+        told = flagger.tell(checkpoint.suppressions) if flagger else None
         found += len(checkpoint.suppressions)
         if not keep_unsubscribes:
             kept = tuple(held for held in checkpoint.suppressions if held.reason != "unsubscribed")
             checkpoint = attrs.evolve(checkpoint, suppressions=kept)
+        if told is not None:
+            checkpoint = attrs.evolve(
+                told,
+                suppressions=checkpoint.suppressions,
+                lifted=checkpoint.lifted,
+                audit=checkpoint.audit + told.audit,
+            )
         if checkpoint.suppressions or checkpoint.lifted or checkpoint.audit:
             commit(checkpoint)
     mark = HighWaterMark(stream=AUDIENCE, value=present)
     commit(Checkpoint(pipeline=pipeline, job_id=job_id, mark=mark))
     return found
-
-
-def _flag_sources(
-    suppressions: Sequence[Suppression],
-    state: StateStore,
-    pipeline: str,
-    flag: Callable[[str, str, Suppression], None],
-) -> None:
-    links = state.links_to(pipeline, [held.address for held in suppressions])
-    for held in suppressions:
-        for link in links.get(held.address, ()):
-            flag(link.stream, link.key, held)
 
 
 def _checkpoint(

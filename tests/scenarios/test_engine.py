@@ -17,6 +17,7 @@ from mlconnector_sdk.errors import (
     ConfigurationError,
     LeaseHeldError,
     LeaseLostError,
+    ServerFaultError,
     TransientError,
     UnavailableError,
 )
@@ -402,20 +403,87 @@ def test_new_members_of_a_double_optin_audience_are_asked_first():
         assert world.status("ask@harbor-pumps.com") == "pending"
 
 
-def test_a_source_that_can_flag_is_told_of_unsubscribes(world):
-    """With `on_unsubscribe="flag_source"` the ERP record of whoever left is flagged."""
-    flagged = []
+class Flagging(Acumatica):
+    """An Acumatica whose customers can be marked, and where somebody may hold a record open."""
 
-    class Flagging(Acumatica):
-        def flag(self, stream, key, suppression) -> None:
-            flagged.append((stream, key, suppression.reason))
+    flagged_streams = ("customers",)
+    locked = False
 
+    def flag(self, stream, key, suppression) -> None:
+        if type(self).locked:
+            raise ServerFaultError("the record is in use: close it", system="acumatica", reason="locked")
+        FLAGGED.append((stream, key, suppression.reason))
+
+
+FLAGGED: list[tuple[str, str, str]] = []
+
+
+@pytest.fixture
+def flagging(monkeypatch):
+    """How a run flags, with nobody flagged yet."""
+    FLAGGED.clear()
+    monkeypatch.setattr(Flagging, "locked", False)
+    return {"streams": ["customers"], "policy": SyncPolicy(on_unsubscribe="flag_source")}
+
+
+def _unsubscribed_customer(world) -> str:
     key = world.erp.add_customer("left@harbor-pumps.com")
     world.run(streams=["customers"])
     world.mailchimp.unsubscribe("left@harbor-pumps.com")
+    return key
 
-    world.run(
-        streams=["customers"], source=world.erp.source(kind=Flagging), policy=SyncPolicy(on_unsubscribe="flag_source")
-    )
 
-    assert [("customers", key, "unsubscribed")] == flagged
+def test_a_source_that_can_flag_is_told_of_unsubscribes(world, flagging):
+    """With `on_unsubscribe="flag_source"` the ERP record of whoever left is flagged, once."""
+    key = _unsubscribed_customer(world)
+
+    report = world.run(source=world.erp.source(kind=Flagging), **flagging)
+    world.run(source=world.erp.source(kind=Flagging), **flagging)
+
+    assert [("customers", key, "unsubscribed")] == FLAGGED
+    assert report.streams["flags"].updated == 1
+
+
+def test_a_plan_flags_nobody(world, flagging):
+    """A plan writes nothing, in the ERP neither."""
+    _unsubscribed_customer(world)
+    world.clock.advance(minutes=60)
+
+    with world.engine(source=world.erp.source(kind=Flagging), policy=flagging["policy"]) as engine:
+        engine.plan(["customers"])
+
+    assert FLAGGED == []
+
+
+def test_a_locked_record_is_flagged_by_a_later_run(world, flagging):
+    """A flag that the ERP does not take now waits as a dead letter, stops nobody, and is told again."""
+    key = _unsubscribed_customer(world)
+    Flagging.locked = True
+    held = world.run(source=world.erp.source(kind=Flagging), **flagging)
+    waiting = list(world.state.dead_letters("acme", stream="flags"))
+    Flagging.locked = False
+
+    freed = world.run(source=world.erp.source(kind=Flagging), **flagging)
+
+    assert not held.ok
+    assert held.streams["flags"].reasons == {"locked": 1}
+    assert held.streams["customers"].error == ""
+    assert [(letter.key, letter.reason) for letter in waiting] == [(f"customers/{key}", "locked")]
+    assert [("customers", key, "unsubscribed")] == FLAGGED
+    assert freed.ok
+    assert list(world.state.dead_letters("acme", stream="flags")) == []
+
+
+def test_a_flag_that_waits_is_dropped_when_the_person_comes_back(world, flagging):
+    """Nobody is flagged who has subscribed again by the time the record is free."""
+    _unsubscribed_customer(world)
+    Flagging.locked = True
+    world.run(source=world.erp.source(kind=Flagging), **flagging)
+    world.mailchimp.confirm("left@harbor-pumps.com")
+    Flagging.locked = False
+
+    report = world.run(source=world.erp.source(kind=Flagging), **flagging)
+
+    assert FLAGGED == []
+    assert report.streams["flags"].reasons == {"no_longer_suppressed": 1}
+    assert list(world.state.dead_letters("acme", stream="flags")) == []
