@@ -16,13 +16,20 @@ from ._sage100_tables import LAYOUTS, SYSTEM_TABLES, Column, column_of
 __all__ = ["MAINTENANCE", "RIGHTS", "Company", "Sage100Site", "Udfs", "User"]
 
 Udfs: TypeAlias = Mapping[str, Mapping[str, str]]
-"""Columns of the site's own by table: `{"AR_Customer": {"UDF_DO_NOT_EMAIL": "yn"}}`; see `column_of`."""
+"""Columns of the site's own by table: `{"AR_Customer": {"UDF_DO_NOT_EMAIL": "Y/N"}}`; see `column_of`."""
 
 RIGHTS = ("View", "Create", "Modify", "Remove")
 MAINTENANCE = "The administrator is currently maintaining the system. Try again later."
 """What every logon is told while `instlock` is set."""
 
 _NUMBERED = {"AR_Customer": 7, "AP_Vendor": 7, "SO_SalesOrderHeader": 7, "AR_InvoiceHistoryHeader": 7, "GL_Account": 9}
+
+_CODES = {
+    "ZipCode": "53205-1204 60601 98033 78701-1234 02108",
+    "CountryCode": "USA CAN MEX GBR DEU FRA ESP POL JPN CHN ARE IRL BRA NOR KOR IND",
+    "SalespersonNo": "0100 0200",
+    "TermsCode": "00 01 02",
+}
 
 
 class User:
@@ -98,6 +105,7 @@ class Company:
     Attributes:
         web_services: web services are enabled in Company Maintenance.
         external_access: the company allows access from outside, which business objects need.
+        codes: what validation tables hold, by the column that refers to them: `codes["ZipCode"].add("60601")`.
     """
 
     def __init__(self, code: str, name: str, stamps: Stamps, system: Mapping[str, Table], udfs: Udfs) -> None:
@@ -105,6 +113,7 @@ class Company:
         self.name = name
         self.web_services = True
         self.external_access = True
+        self.codes: dict[str, set[str]] = {name: set(known.split()) for name, known in _CODES.items()}
         self.tables: dict[str, Table] = {
             title: Table(layout, stamps) for title, layout in LAYOUTS.items() if title not in SYSTEM_TABLES
         } | dict(system)
