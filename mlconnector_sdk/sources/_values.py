@@ -6,6 +6,7 @@ a `MappingError` that names the field and never its value, because that may be p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -27,6 +28,7 @@ __all__ = [
     "number_in",
     "part_in",
     "parts_in",
+    "person_in",
     "speaks_against",
     "text_in",
     "untouched_in",
@@ -45,6 +47,8 @@ ZERO = Decimal(0)
 _YES = frozenset({"true", "yes", "y", "1", "on"})
 _NO = frozenset({"", "false", "no", "n", "0", "off"})
 _DIGITS = 30
+_PERSON = re.compile(r"[^\W\d_][^\d_/&@(),;]*(?: [^\W\d_][^\d_/&@(),;]*){1,2}")
+_TITLES = re.compile(r"^(?:mrs?|ms|miss|dr|prof)\.? ", re.IGNORECASE)
 _LAST_ZERO_YEAR = 1900
 """Columns that cannot be null hold 1753, 1899 or 1900 for "no date"."""
 
@@ -187,3 +191,12 @@ def address_in(row: Mapping[str, Any] | None, fields: AddressFields) -> Address:
         return NOWHERE
     line1, line2, city, region, postal_code, country = (text_in(row, name) if name else "" for name in fields)
     return Address(line1=line1, line2=line2, city=city, region=region, postal_code=postal_code, country=country)
+
+
+def person_in(text: str) -> tuple[str, str]:
+    """First and last name where a free text is clearly a person's: two or three words, a title in front at most."""
+    plain = _TITLES.sub("", " ".join(text.split()))
+    if not _PERSON.fullmatch(plain):
+        return "", ""
+    first, _, last = plain.partition(" ")
+    return first, last

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo
@@ -12,7 +11,7 @@ import attrs
 from ...cursors import CursorValue
 from ...models import Address, Contact, Customer, StreamName, Supplier
 from .._settings import OptOut, PartyStatus
-from .._values import Row, day_in, flag_in, key_in, speaks_against, text_in
+from .._values import Row, day_in, flag_in, key_in, person_in, speaks_against, text_in
 from ._contacts import OPT_OUTS
 from ._settings import mark_in
 
@@ -25,8 +24,6 @@ AddressLines: TypeAlias = tuple[Part, Part, Part, Part, Part]
 ADDRESS_LINES: AddressLines = ("line1", "line2", "city", "region", "country")
 
 _PADDED = 15
-_PERSON = re.compile(r"[^\W\d_][^\d_/&@(),;]*(?: [^\W\d_][^\d_/&@(),;]*){1,2}")
-_TITLES = re.compile(r"^(?:mrs?|ms|miss|dr|prof)\.? ", re.IGNORECASE)
 
 
 def stored_code(code: str) -> str:
@@ -150,15 +147,6 @@ class Reader:
         """What the delta column says."""
         name = self.deltas.get(stream)
         return mark_in(row, name, self.zone) if name else None
-
-
-def person_in(text: str) -> tuple[str, str]:
-    """First and last name where a free text is clearly a person's: two or three words, a title in front at most."""
-    plain = _TITLES.sub("", " ".join(text.split()))
-    if not _PERSON.fullmatch(plain):
-        return "", ""
-    first, _, last = plain.partition(" ")
-    return first, last
 
 
 def language_in(row: Row, name: str) -> str:

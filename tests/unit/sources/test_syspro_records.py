@@ -11,9 +11,10 @@ from hypothesis import given, strategies as st
 
 from mlconnector_sdk.errors import MappingError
 from mlconnector_sdk.models import Address
+from mlconnector_sdk.sources._values import person_in
 from mlconnector_sdk.sources.syspro._contacts import emails_in, people_in
 from mlconnector_sdk.sources.syspro._documents import DocumentReader, invoices_in, whole_groups
-from mlconnector_sdk.sources.syspro._records import Reader, person_in, shown_number, stored_code
+from mlconnector_sdk.sources.syspro._records import Reader, shown_number, stored_code
 from mlconnector_sdk.sources.syspro._settings import mark_in, status_test
 
 
