@@ -55,6 +55,8 @@ class Party:
         email: the ERP's e-mail field untouched: it may be empty, padded, or hold several addresses.
         status: whether the ERP still deals with this party.
         opted_out: the ERP says: do not mail.
+        erased: the ERP has made the person's data unreadable for good, as a law wants it: whoever was a member leaves
+            and does not come back.
         modified_at: the record's own change stamp (aware UTC, a date, or the vendor's counter), if it has one.
         last_activity: when the ERP last did business with this party.
         raw: the row as read, unwrapped to plain values, for the caller's own mapping.
@@ -71,6 +73,7 @@ class Party:
     group: str = ""
     status: PartyStatus = "active"
     opted_out: bool = False
+    erased: bool = False
     modified_at: CursorValue | None = None
     last_activity: date | None = None
     raw: Mapping[str, Any] = attrs.field(default=_NOTHING, repr=False, eq=False)

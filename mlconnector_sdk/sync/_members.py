@@ -35,7 +35,7 @@ __all__ = ["MemberDecider"]
 _MAY_HEAR_NEWS = {"unsubscribed"}
 """Suppressions under which a member's data is still kept right, without touching its status."""
 
-_SPEAKS_FOR_NOBODY = {"gone", "inactive", "opted_out"}
+_SPEAKS_FOR_NOBODY = {"gone", "inactive", "opted_out", "erased"}
 _REMEMBERED_SKIPS = {"cleaned", "forgotten"}
 
 
@@ -119,6 +119,8 @@ class MemberDecider:
         assert party is not None
         decision = Decision(stream=self.stream, key=draft.key, raw=draft.raw, before=before, replayed=self._force)
         try:
+            if party.erased:
+                return self._erase(decision, around)
             if draft.error is not None:
                 raise draft.error
             reason = self._reason_to_skip(party, draft.address)
@@ -176,6 +178,22 @@ class MemberDecider:
         self._skipped(decision, "opted_out", address=address, target=target)
         if suppression is None and (decision.news or self._force):
             decision.write = _status_only(decision.key, address, "unsubscribed", exists=bool(target))
+        return decision
+
+    def _erase(self, decision: Decision, around: _Neighbourhood) -> Decision:
+        """A person erased in the ERP leaves for good, whatever the policy says of inactive records."""
+        before = decision.before
+        if before is None or not before.target or around.others(before.address, self.stream, decision.key):
+            return self._leave_out(decision, "erased", around)
+        self._skipped(decision, "erased", address=before.address, target=before.target)
+        if before.reason != "erased":
+            decision.write = _status_only(decision.key, before.address, "archived", exists=True)
+            assert decision.link is not None
+            assert self._now is not None
+            decision.link = attrs.evolve(decision.link, taken_off="archived")
+            decision.suppression = Suppression(
+                address=before.address, reason="erased", origin=self.stream, at=self._now
+            )
         return decision
 
     def _let_go(
