@@ -340,8 +340,8 @@ def _translated(system: str, operation: str) -> Iterator[None]:
         message = "cannot connect: check host name, port and network"
         if "CERTIFICATE" in str(error).upper():
             raise ConfigurationError(
-                "the TLS certificate is not trusted: check the host name, and trust who signed it (ca_bundle, where there is "
-                "such a setting, or the environment variable SSL_CERT_FILE)",
+                "the TLS certificate is not trusted: check the host name, and trust who signed it (ca_bundle where "
+                "there is such a setting, or the environment variable SSL_CERT_FILE)",
                 system=system,
                 operation=operation,
             ) from None
