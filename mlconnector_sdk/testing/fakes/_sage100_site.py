@@ -105,6 +105,7 @@ class Company:
     Attributes:
         web_services: web services are enabled in Company Maintenance.
         external_access: the company allows access from outside, which business objects need.
+        retains_history: sales orders are kept in history, from their entry on.
         codes: what validation tables hold, by the column that refers to them: `codes["ZipCode"].add("60601")`.
     """
 
@@ -113,6 +114,7 @@ class Company:
         self.name = name
         self.web_services = True
         self.external_access = True
+        self.retains_history = True
         self.codes: dict[str, set[str]] = {name: set(known.split()) for name, known in _CODES.items()}
         self.tables: dict[str, Table] = {
             title: Table(layout, stamps) for title, layout in LAYOUTS.items() if title not in SYSTEM_TABLES

@@ -1,8 +1,8 @@
 """Tables of a Sage 100 company: columns, widths and keys.
 
 A definition is a list of `Name:type`: `20` is text of up to 20 characters, `t` text without limit, `13.2` a number of
-13 digits, two of them behind the point, `d` a date, `Y/N` one of these letters; a star marks the columns of the key. There are
-no nulls: a column that was never set holds blanks or zero. Lengths are those of releases from about 2022 on.
+13 digits, two of them behind the point, `d` a date, `Y/N` one of these letters; a star marks the columns of the key.
+There are no nulls: a column that was never set holds blanks or zero. Lengths are those of releases from about 2022 on.
 
 `AP_Vendor`, `GL_Account` and `SY_Company` follow the naming of their neighbours; their complete layouts are not
 established.
