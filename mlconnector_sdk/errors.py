@@ -16,6 +16,7 @@
     │   └── RecordNotFoundError     the record is not (or no longer) there
     ├── FatalError                  the run stops
     │   ├── AuthenticationError     credentials, tenant or account are wrong: never retried
+    │   │   └── ReauthorizationRequiredError  a person has to give consent again, in a browser
     │   ├── PermissionDeniedError   the user lacks a right, or the feature is off
     │   ├── ContractError           the far side does not speak the expected API or version
     │   └── CursorOrderError        a source broke its own promise of order
@@ -44,6 +45,7 @@ __all__ = [
     "MissingDependencyError",
     "PermissionDeniedError",
     "RateLimitError",
+    "ReauthorizationRequiredError",
     "RecordError",
     "RecordNotFoundError",
     "RecordRejectedError",
@@ -201,6 +203,12 @@ class AuthenticationError(FatalError):
     """Credentials, tenant or account are wrong. Never retried: several of these systems lock the account."""
 
     default_reason = "authentication"
+
+
+class ReauthorizationRequiredError(AuthenticationError):
+    """The consent has ended or its last token was lost: a person has to authorise again. No program can mend it."""
+
+    default_reason = "reauthorization_required"
 
 
 class PermissionDeniedError(FatalError):

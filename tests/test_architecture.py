@@ -46,6 +46,7 @@ SYNC_REACH = {*LAYERS[0], *LAYERS[1], "mapping", "progress", "sync"}
 OPEN_TO_ALL = {"attrs", "httpx"}
 
 HOMES = {
+    "joserfc": ["auth/*"],
     "authlib": ["auth/*", "credentials/*"],
     "backoff": ["retry.py"],
     "cattrs": ["_converter.py"],

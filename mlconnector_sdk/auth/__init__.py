@@ -8,14 +8,18 @@ once after a 401, and never tries refused credentials a second time, because sev
 from ._basic import BasicLogin
 from ._cookies import CookieLogin
 from ._grants import OAuth2AuthorizationCode, OAuth2ClientCredentials, OAuth2Password
+from ._pairing import CloudPairing
+from ._signed import SelfSignedJWT
 from ._tokens import OAuth2Token, TokenFlow
 
 __all__ = [
     "BasicLogin",
+    "CloudPairing",
     "CookieLogin",
     "OAuth2AuthorizationCode",
     "OAuth2ClientCredentials",
     "OAuth2Password",
     "OAuth2Token",
+    "SelfSignedJWT",
     "TokenFlow",
 ]

@@ -14,9 +14,9 @@ from authlib.oauth2.client import OAuth2Client
 from .._http import HttpReply, guarded, looks_like_html, retry_after
 from .._version import __version__
 from ..errors import AuthenticationError, ContractError, MLConnectorError, RateLimitError, UnavailableError
-from ._tokens import OAuth2Token
+from ._tokens import Now, OAuth2Token, utc_now
 
-__all__ = ["JudgeToken", "TokenEndpoint", "authorization_url"]
+__all__ = ["OPERATION", "JudgeToken", "TokenEndpoint", "authorization_url", "general_refusal"]
 
 JudgeToken: TypeAlias = Callable[[HttpReply], MLConnectorError | None]
 """A system's own reading of a token answer, asked before the general one."""
@@ -71,12 +71,14 @@ class TokenEndpoint:
         redirect_uri: str = "",
         judge: JudgeToken | None = None,
         http: httpx.Client | None = None,
+        now: Now = utc_now,
         system: str = "",
     ) -> None:
         self._url = url
         self._system = system
         self._judge = judge
         self._http = http
+        self._now = now
         self._settings = {
             "client_id": client_id,
             "client_secret": client_secret,
@@ -101,7 +103,7 @@ class TokenEndpoint:
     def _ask(self, call: Callable[[Any], Any]) -> OAuth2Token:
         try:
             with guarded(self._system, OPERATION), self._session() as session:
-                return OAuth2Token.from_answer(call(self._client_over(session)))
+                return OAuth2Token.from_answer(call(self._client_over(session)), now=self._now())
         except OAuth2Error as error:
             raise self._placed(_refusal(str(error.error))) from None
         except (ValueError, TypeError, AttributeError, httpx.HTTPStatusError):  # authlib trips over a list
@@ -124,7 +126,7 @@ class TokenEndpoint:
     def _checked(self, response: httpx.Response) -> httpx.Response:
         headers = {name.lower(): value for name, value in response.headers.items()}
         reply = HttpReply(status=response.status_code, headers=headers, body=response.content)
-        error = (self._judge(reply) if self._judge else None) or _general(reply)
+        error = (self._judge(reply) if self._judge else None) or general_refusal(reply)
         if error is not None:
             error.status_code = error.status_code or reply.status
             raise error
@@ -144,7 +146,7 @@ def authorization_url(
     return str(url)
 
 
-def _general(reply: HttpReply) -> MLConnectorError | None:
+def general_refusal(reply: HttpReply) -> MLConnectorError | None:
     """What a status means at any token endpoint; OAuth's own 400 and 401 answers are read by authlib."""
     if reply.status == 429:
         return RateLimitError("too many sign-ins", retry_after=retry_after(reply))

@@ -9,9 +9,9 @@ from typing import Any, Literal, TypeAlias
 import attrs
 import httpx
 
-from ..errors import AuthenticationError, ConfigurationError
+from ..errors import AuthenticationError, ConfigurationError, ReauthorizationRequiredError
 from ._endpoint import JudgeToken, TokenEndpoint, authorization_url
-from ._tokens import OAuth2Token, SaveToken, TokenFlow
+from ._tokens import Now, OAuth2Token, SaveToken, TokenFlow, utc_now
 
 __all__ = ["OAuth2AuthorizationCode", "OAuth2ClientCredentials", "OAuth2Password"]
 
@@ -33,13 +33,25 @@ class _Grant:
         if previous is not None and previous.refresh_token:
             try:
                 return self._endpoint.refresh(previous.refresh_token)
-            except AuthenticationError:
+            except AuthenticationError as error:
                 # A refresh chain ends by itself after some weeks; the credentials are not to blame.
                 if self._sign_in is None:
-                    raise
+                    raise _consent_ended(error) from None
         if self._sign_in is None:
-            raise AuthenticationError("there is no refresh token: authorise again", reason="no_refresh_token")
+            raise ReauthorizationRequiredError("there is no refresh token: authorise again", reason="no_refresh_token")
         return self._sign_in()
+
+
+def _consent_ended(error: AuthenticationError) -> AuthenticationError:
+    """A refused refresh token means that consent has ended; a refused client is a wrong setting."""
+    if error.reason != "invalid_grant":
+        return error
+    return ReauthorizationRequiredError(
+        f"{error.message}: a person has to authorise again, by way of authorize_url",
+        system=error.system,
+        operation=error.operation,
+        status_code=error.status_code,
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -83,30 +95,45 @@ class OAuth2Password:
 class OAuth2ClientCredentials:
     """A client's own id and secret exchanged for tokens; no user is involved.
 
+    Attributes:
+        token_url: where to ask, for systems that have no address of their own for it.
+        audience: whom the tokens are for, where the server wants to be told.
+        api_key: sent with every request of the API as `X-API-Key`, where a gateway wants one.
+
     Example:
         >>> OAuth2ClientCredentials(client_id="app", client_secret="secret")
-        OAuth2ClientCredentials(client_id='app', scope='', client_auth='client_secret_basic')
+        OAuth2ClientCredentials(client_id='app', scope='', audience='', token_url='', client_auth='client_secret_basic')
     """
 
     client_id: str = attrs.field(validator=_SOME_TEXT)
     client_secret: str = attrs.field(repr=False, validator=_SOME_TEXT)
     scope: str = ""
+    audience: str = ""
+    token_url: str = ""
+    api_key: str = attrs.field(default="", repr=False)
     client_auth: ClientAuth = attrs.field(default="client_secret_basic", validator=_CLIENT_AUTH)
 
     def flow(
         self,
         *,
-        token_url: str,
+        token_url: str = "",
         default_scope: str = "",
         judge: JudgeToken | None = None,
         http: httpx.Client | None = None,
+        now: Now = utc_now,
         system: str = "",
     ) -> TokenFlow:
-        """The live flow: a new token whenever the old one is about to expire."""
-        endpoint = _endpoint(self, token_url, judge=judge, http=http, system=system)
-        values = _given(scope=self.scope or default_scope)
+        """The live flow: a new token whenever the old one is about to expire.
+
+        Raises:
+            ConfigurationError: nobody says where to ask for tokens.
+        """
+        if not (self.token_url or token_url):
+            raise ConfigurationError("token_url: where are tokens to be had?", system=system)
+        endpoint = _endpoint(self, self.token_url or token_url, judge=judge, http=http, now=now, system=system)
+        values = _given(scope=self.scope or default_scope, audience=self.audience)
         grant = _Grant(endpoint, lambda: endpoint.fetch("client_credentials", **values))
-        return TokenFlow(grant, system=system)
+        return TokenFlow(grant, now=now, system=system)
 
 
 @attrs.frozen(kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import attrs
 import httpx
@@ -13,12 +13,19 @@ import httpx
 from ..errors import AuthenticationError
 from ._refusals import Refusal
 
-__all__ = ["OAuth2Token", "SaveToken", "TokenFlow", "TokenGrant"]
+__all__ = ["LoadToken", "Now", "OAuth2Token", "SaveToken", "TokenFlow", "TokenGrant", "utc_now"]
 
-SaveToken = Callable[["OAuth2Token"], None]
+SaveToken: TypeAlias = Callable[["OAuth2Token"], None]
+LoadToken: TypeAlias = Callable[[], "OAuth2Token | None"]
+Now: TypeAlias = Callable[[], datetime]
 
 LEEWAY = timedelta(seconds=60)
 """A token is renewed that long before it expires, so that none expires on its way."""
+
+
+def utc_now() -> datetime:
+    """The machine's clock, aware."""
+    return datetime.now(UTC)
 
 
 def _aware(_: Any, attribute: attrs.Attribute[Any], value: datetime | None) -> None:
@@ -56,7 +63,7 @@ class OAuth2Token:
         if not isinstance(access, str) or not access:
             raise ValueError("the answer has no access_token")
         expires_in = answer.get("expires_in")
-        expires_at = (now or datetime.now(UTC)) + timedelta(seconds=float(expires_in)) if expires_in else None
+        expires_at = (now or utc_now()) + timedelta(seconds=float(expires_in)) if expires_in else None
         return cls(
             access_token=access,
             refresh_token=str(answer.get("refresh_token") or ""),
@@ -68,7 +75,7 @@ class OAuth2Token:
         """There is an access token, and it lasts another minute at least."""
         if not self.access_token:
             return False
-        return self.expires_at is None or self.expires_at - LEEWAY > (now or datetime.now(UTC))
+        return self.expires_at is None or self.expires_at - LEEWAY > (now or utc_now())
 
     def flow(self, *, system: str = "") -> TokenFlow:
         """The live flow: this token with every request, until the server refuses it."""
@@ -90,7 +97,11 @@ class TokenFlow(httpx.Auth):
         grant: makes new tokens; `None` when there is only the one given.
         token: the one to start with.
         save: told every new token before its first use, because the old refresh token may be void by then.
+        load: what was saved last, by whomever: asked before a token is renewed, so that workers who share one pair of
+            tokens take over each other's.
         on_replaced: told the old token after a new one has taken its place.
+        explain: what the body of a repeated 401 says, for the message.
+        now: tells the time.
     """
 
     def __init__(
@@ -99,13 +110,19 @@ class TokenFlow(httpx.Auth):
         *,
         token: OAuth2Token | None = None,
         save: SaveToken | None = None,
+        load: LoadToken | None = None,
         on_replaced: Callable[[OAuth2Token], None] | None = None,
+        explain: Callable[[str], str] | None = None,
+        now: Now = utc_now,
         system: str = "",
     ) -> None:
         self._grant = grant
         self._token = token
         self._save = save
+        self._load = load
         self._on_replaced = on_replaced
+        self._explain = explain
+        self._now = now
         self._system = system
         self._unsaved = False
         self._lock = threading.Lock()
@@ -122,13 +139,13 @@ class TokenFlow(httpx.Auth):
         if response.status_code == 401:
             response = yield _bearing(request, self._valid(refused=token))
             if response.status_code == 401:
-                raise self._refused("the server refuses the new token as well: check scope and user rights")
+                raise self._twice_refused(response)
 
     def _valid(self, *, refused: OAuth2Token | None) -> OAuth2Token:
         with self._lock:
             self._refusal.check()
             token = self._token
-            if token is None or token is refused or not (token.is_fresh() or self._grant is None):
+            if token is None or token is refused or not (token.is_fresh(now=self._now()) or self._grant is None):
                 token = self._renew(token)
             if self._unsaved and self._save is not None:
                 self._save(token)
@@ -136,17 +153,41 @@ class TokenFlow(httpx.Auth):
             return token
 
     def _renew(self, old: OAuth2Token | None) -> OAuth2Token:
+        stored = self._stored_by_others(old)
+        if stored is not None and stored.is_fresh(now=self._now()):
+            self._token = stored
+            return stored
         try:
             if self._grant is None:
                 raise self._refused("the access token is not, or no longer, valid: get a new one")
-            new = self._grant.obtain(old)
+            new = self._grant.obtain(stored or old)
         except AuthenticationError as error:
-            self._refusal.remember(error)
-            raise
+            # Somebody else may have renewed the pair between our look and our request.
+            late = self._stored_by_others(stored or old)
+            if late is None:
+                self._refusal.remember(error)
+                raise
+            self._token = late
+            return late
         self._token, self._unsaved = new, True
         if old is not None and old.access_token and self._on_replaced is not None:
             self._on_replaced(old)
         return new
+
+    def _stored_by_others(self, known: OAuth2Token | None) -> OAuth2Token | None:
+        if self._load is None or self._unsaved:
+            return None
+        stored = self._load()
+        return None if stored == known else stored
+
+    def _twice_refused(self, response: httpx.Response) -> AuthenticationError:
+        if self._explain is None:
+            return self._refused("the server refuses the new token as well: check scope and user rights")
+        response.read()
+        error = self._refused(self._explain(response.text))
+        with self._lock:
+            self._refusal.remember(error)
+        return error
 
     def _refused(self, message: str) -> AuthenticationError:
         return AuthenticationError(message, system=self._system, status_code=401, reason="token_refused")
