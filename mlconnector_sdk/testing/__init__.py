@@ -12,6 +12,7 @@ from ._clock import FakeClock
 from .fakes import (
     FakeAcumatica,
     FakeMailchimp,
+    FakeProvideX,
     FakeSage300,
     FakeServer,
     FakeSyspro,
@@ -29,6 +30,7 @@ __all__ = [
     "FakeAcumatica",
     "FakeClock",
     "FakeMailchimp",
+    "FakeProvideX",
     "FakeSage300",
     "FakeServer",
     "FakeSyspro",

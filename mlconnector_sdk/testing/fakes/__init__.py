@@ -2,6 +2,7 @@
 
 from ._acumatica import FakeAcumatica
 from ._mailchimp import FakeMailchimp
+from ._sage100_com import FakeProvideX
 from ._sage300 import FakeSage300
 from ._server import FakeServer, Fault, LoggedRequest, Reply, Request
 from ._syspro import FakeSyspro
@@ -9,6 +10,7 @@ from ._syspro import FakeSyspro
 __all__ = [
     "FakeAcumatica",
     "FakeMailchimp",
+    "FakeProvideX",
     "FakeSage300",
     "FakeServer",
     "FakeSyspro",
