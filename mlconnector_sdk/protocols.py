@@ -196,9 +196,6 @@ class Sink(Protocol):
         """Create or update orders with their customers and products; one result per write, in order."""
         ...
 
-    def archive_member(self, address: str) -> None:
-        """Take a member out of the mailable audience, keeping its data; harmless when repeated."""
-
     def loading_history(self) -> AbstractContextManager[None]:
         """While inside, order automations of the store stay quiet; always reset on the way out."""
         ...

@@ -331,9 +331,12 @@ def rounds_of(writes: Sequence[MemberWrite]) -> list[list[Item]]:
 
 
 def _needs_own_call(write: MemberWrite) -> bool:
-    """A move, an archiving, and whatever must not create a member that the links do not know."""
+    """A move, an archiving, an erasure, and whatever must not create a member that the links do not know."""
     return (
-        write.previous_address is not None or write.status == "archived" or (write.only_if_member and not write.exists)
+        write.previous_address is not None
+        or write.status == "archived"
+        or write.forget
+        or (write.only_if_member and not write.exists)
     )
 
 

@@ -62,12 +62,14 @@ class MemberWriter:
         if refused := checked(write):
             return refused
         try:
+            if write.forget:
+                return self._forgotten(write)
             return self._archived(write) if write.status == "archived" else self._upserted(write)
         except (RecordError, ServerFaultError) as error:
             return result_of(error)
 
-    def archive(self, address: str) -> bool:
-        """Archive a member; one that cannot be mailed anyway is left as it is. `False`: there is no such member."""
+    def _archive(self, address: str) -> bool:
+        """One that cannot be mailed anyway is left as it is. `False`: there is no such member."""
         try:
             self._client.send("DELETE", self._url(address), operation="DELETE member")
         except RecordNotFoundError:
@@ -117,9 +119,17 @@ class MemberWriter:
         return json_object(reply)
 
     def _archived(self, write: MemberWrite) -> WriteResult:
-        if not self.archive(write.address):
+        if not self._archive(write.address):
             return NOT_A_MEMBER
         return WriteResult(kind="updated", member_status="archived")
+
+    def _forgotten(self, write: MemberWrite) -> WriteResult:
+        try:
+            url = f"{self._url(write.address)}/actions/delete-permanent"
+            self._client.send("POST", url, operation="POST delete-permanent")
+        except RecordNotFoundError:
+            return NOT_A_MEMBER
+        return WriteResult(kind="updated")
 
     def _upserted(self, write: MemberWrite) -> WriteResult:
         write, tags = _without_tags(write)

@@ -198,10 +198,6 @@ class MailchimpSink:
         """
         return self._bulk.write(writes)
 
-    def archive_member(self, address: str) -> None:
-        """Archive a member: it keeps its data and gets no mail. Unknown and unmailable ones are left as they are."""
-        self._members.archive(address)
-
     def write_orders(self, writes: Sequence[OrderWrite]) -> list[WriteResult]:
         """Create or update orders with their customers and products; one result per write, in order.
 

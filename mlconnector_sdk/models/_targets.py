@@ -89,6 +89,8 @@ class MemberWrite:
             ourselves.
         exists: the links say that this member is in the audience.
         only_if_member: leave people alone who are not in the audience; the result is then `skipped("not_a_member")`.
+        forget: erase the member's personal data for good; the address can never be imported again. Nothing else of the
+            write counts then.
         previous_address: where the member is now, when the ERP changed the address.
         tags_off: tags to switch off, of those this library put on.
     """
@@ -100,6 +102,7 @@ class MemberWrite:
     status: MemberStatus | None = None
     exists: bool = False
     only_if_member: bool = False
+    forget: bool = False
     previous_address: str | None = None
     tags_off: tuple[str, ...] = ()
 

@@ -185,15 +185,10 @@ class MemberDecider:
         before = decision.before
         if before is None or not before.target or around.others(before.address, self.stream, decision.key):
             return self._leave_out(decision, "erased", around)
-        self._skipped(decision, "erased", address=before.address, target=before.target)
-        if before.reason != "erased":
-            decision.write = _status_only(decision.key, before.address, "archived", exists=True)
-            assert decision.link is not None
-            assert self._now is not None
-            decision.link = attrs.evolve(decision.link, taken_off="archived")
-            decision.suppression = Suppression(
-                address=before.address, reason="erased", origin=self.stream, at=self._now
-            )
+        assert self._now is not None
+        self._skipped(decision, "erased", address="")
+        decision.write = MemberWrite(record_key=decision.key, address=before.address, body=b"{}", forget=True)
+        decision.suppression = Suppression(address=before.address, reason="erased", origin=self.stream, at=self._now)
         return decision
 
     def _let_go(

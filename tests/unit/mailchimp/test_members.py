@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from mlconnector_sdk.errors import ConfigurationError
@@ -240,12 +241,15 @@ def test_archiving_is_a_write_too(fake, sink):
     assert ("archived", "cleaned") == (fake.members["pat@acme.org"].status, fake.members["dead@acme.org"].status)
 
 
-def test_archiving_is_harmless_when_repeated(fake, sink):
-    """A member is archived once; again, or for a stranger, nothing happens."""
+def test_an_erased_member_is_gone_for_good(fake, sink):
+    """Erasing takes away all that is known of a member; a second time, or for a stranger, there is nothing to erase."""
     fake.add_member("pat@acme.org")
-    for address in ("pat@acme.org", "PAT@acme.org", "no@acme.org"):
-        sink.archive_member(address)
-    assert {"pat@acme.org": "archived"} == {address: member.status for address, member in fake.members.items()}
+    writes = [attrs.evolve(member_write(address), forget=True) for address in ("pat@acme.org", "no@acme.org")]
+    first, second = sink.write_members(writes), sink.write_members(writes)
+    assert ["updated", "skipped"] == [result.kind for result in first]
+    assert ["skipped", "skipped"] == [result.kind for result in second]
+    assert "pat@acme.org" not in fake.members
+    assert "forgotten" == sink.write_members([member_write("pat@acme.org")])[0].reason
 
 
 def test_a_refused_archiving_is_raised(fake, sink):
