@@ -68,8 +68,8 @@ class MemberWriter:
         except (RecordError, ServerFaultError) as error:
             return result_of(error)
 
-    def _archive(self, address: str) -> bool:
-        """One that cannot be mailed anyway is left as it is. `False`: there is no such member."""
+    def archive(self, address: str) -> bool:
+        """Archive a member; one that cannot be mailed anyway is left as it is. `False`: there is no such member."""
         try:
             self._client.send("DELETE", self._url(address), operation="DELETE member")
         except RecordNotFoundError:
@@ -119,7 +119,7 @@ class MemberWriter:
         return json_object(reply)
 
     def _archived(self, write: MemberWrite) -> WriteResult:
-        if not self._archive(write.address):
+        if not self.archive(write.address):
             return NOT_A_MEMBER
         return WriteResult(kind="updated", member_status="archived")
 
