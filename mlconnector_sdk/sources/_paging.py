@@ -1,4 +1,4 @@
-"""Paging, by offset and by key, over lists that change while they are read."""
+"""Paging, by offset, by key and by cursor, over lists that change while they are read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import attrs
 
 from ..errors import ContractError
 
-__all__ = ["keyset_pages", "offset_pages"]
+__all__ = ["cursor_pages", "keyset_pages", "offset_pages"]
 
 Row = TypeVar("Row")
 Key = TypeVar("Key", bound=Hashable)
@@ -119,6 +119,30 @@ def keyset_pages(fetch: Callable[[Key | None], Sequence[Row]], *, key: Callable[
         if count.bit_count() == 1:
             # Remembered ever longer, so that a circle of any length meets it (R. P. Brent, 1980).
             milestone = after
+
+
+def cursor_pages(fetch: Callable[[str | None], tuple[Sequence[Row], str | None]]) -> Iterator[list[Row]]:
+    """Every row of a list that the server settled with its first page, as it hands it out: by a cursor for the next.
+
+    A page may be empty and still name a next one. What changes, appears or vanishes meanwhile is the server's to say.
+
+    Args:
+        fetch: given the cursor of a page, `None` for the first, its rows and the next page's cursor, `None` at the end.
+
+    Raises:
+        ContractError: a cursor came again, so the list would never end.
+    """
+    met: set[str] = set()
+    cursor: str | None = None
+    while True:
+        page, cursor = fetch(cursor)
+        if page:
+            yield list(page)
+        if cursor is None:
+            return
+        if cursor in met:
+            raise ContractError("the list goes round in circles: the server gave a cursor a second time")
+        met.add(cursor)
 
 
 @attrs.define

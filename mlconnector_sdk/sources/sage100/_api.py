@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
+from ...errors import MappingError
 from ...models import CheckResult, StreamName
 from ...retry import RetryPolicy
 from .. import _base
@@ -56,7 +57,7 @@ class Table:
         separators: what stands between the parts of a key when it is written as one text.
         columns: what we read besides key and stamps; a release may lack some of them.
         needed: columns of the site's own (UDFs) that must be there.
-        lines: the table of a document's lines.
+        lines: the table of a document's lines. `line_columns`: what we read of them.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Table:
     columns: tuple[str, ...] = ()
     needed: tuple[str, ...] = ()
     lines: str = ""
+    line_columns: tuple[str, ...] = ()
 
     def with_columns(self, *names: str) -> Table:
         """The same table with further columns that must be there."""
@@ -73,6 +75,18 @@ class Table:
     def key_of(self, row: Mapping[str, Any]) -> Key:
         """The parts of a row's key; those that are missing are empty."""
         return tuple(str(row.get(name) or "").strip(" \0") for name in self.key)
+
+    def key_in(self, row: Mapping[str, Any]) -> str:
+        """A row's key as one text.
+
+        Raises:
+            MappingError: a part of it is missing.
+        """
+        key = self.key_of(row)
+        for name, part in zip(self.key, key, strict=True):
+            if not part:
+                raise MappingError(f"{name}: missing", reason="no_key")
+        return self.text_of(key)
 
     def text_of(self, key: Key) -> str:
         """A key as one text: `01-ABF`, `01-ABF/A. BUYER`, `0100063/000001`."""
@@ -99,6 +113,8 @@ _BILL_TO = (
     *("BillToCity", "BillToState", "BillToZipCode", "BillToCountryCode"),
 )
 _ADDRESS = ("AddressLine1", "AddressLine2", "AddressLine3", "City", "State", "ZipCode", "CountryCode")
+
+_ITEM = ("ItemCode", "ItemType", "ItemCodeDesc", "CommentText", "UnitOfMeasure")
 
 CUSTOMER = Table(
     name="AR_Customer",
@@ -133,6 +149,7 @@ SALES_ORDER = Table(
     name="SO_SalesOrderHeader",
     key=("SalesOrderNo",),
     lines="SO_SalesOrderDetail",
+    line_columns=("LineKey", *_ITEM, "QuantityOrdered", "UnitPrice", "ExtensionAmt"),
     columns=(
         *("OrderDate", "OrderType", "OrderStatus", "ARDivisionNo", "CustomerNo", *_BILL_TO, "CustomerPONo"),
         *("EmailAddress", "TaxableAmt", "NonTaxableAmt", "FreightAmt", "SalesTaxAmt", "DiscountAmt", "DepositAmt"),
@@ -143,6 +160,10 @@ ORDER_HISTORY = Table(
     name="SO_SalesOrderHistoryHeader",
     key=("SalesOrderNo",),
     lines="SO_SalesOrderHistoryDetail",
+    line_columns=(
+        *("SequenceNo", *_ITEM, "QuantityOrderedOriginal", "QuantityOrderedRevised", "OriginalUnitPrice"),
+        *("LastUnitPrice", "LastExtensionAmt", "CancelledLine"),
+    ),
     columns=(
         *("OrderDate", "OrderStatus", "MasterRepeatingOrderNo", "ARDivisionNo", "CustomerNo", *_BILL_TO),
         *("CustomerPONo", "EmailAddress", "TaxableAmt", "NonTaxableAmt", "FreightAmt", "SalesTaxAmt", "DiscountAmt"),
@@ -154,6 +175,7 @@ INVOICE_HISTORY = Table(
     key=("InvoiceNo", "HeaderSeqNo"),
     separators="/",
     lines="AR_InvoiceHistoryDetail",
+    line_columns=("DetailSeqNo", *_ITEM, "QuantityShipped", "UnitPrice", "ExtensionAmt"),
     columns=(
         *("ModuleCode", "InvoiceType", "InvoiceDate", "TransactionDate", "ARDivisionNo", "CustomerNo", *_BILL_TO),
         *("SalesOrderNo", "OrderDate", "CustomerPONo", "ApplyToInvoiceNo", "EmailAddress", "TaxableSalesAmt"),

@@ -17,7 +17,17 @@ import attrs
 
 from ...errors import MappingError
 
-__all__ = ["Stamp", "day_of", "earliest_stamp", "modified", "moment_of", "stamp_at", "stamp_of_wall", "stamp_texts"]
+__all__ = [
+    "Stamp",
+    "day_of",
+    "earliest_stamp",
+    "modified",
+    "moment_of",
+    "stamp_at",
+    "stamp_of_wall",
+    "stamp_texts",
+    "wall_of",
+]
 
 _HOURS_IN_DAY = 24
 _PLACES = Decimal("0.00001")
@@ -103,9 +113,13 @@ def moment_of(stamp: Stamp, zone: ZoneInfo) -> datetime:
     An hour that comes twice, at the end of summer time, is taken for its first coming: a mark made of it is at most
     that hour too early, never too late. What the second coming stamps is found by way of the overlap.
     """
+    return wall_of(stamp).replace(tzinfo=zone).astimezone(UTC)
+
+
+def wall_of(stamp: Stamp) -> datetime:
+    """What the wall clock showed, to the microsecond; naive."""
     microseconds = int((stamp.hours * 3600 * 1_000_000).to_integral_value())
-    local = datetime.combine(stamp.day, time()) + timedelta(microseconds=microseconds)
-    return local.replace(tzinfo=zone).astimezone(UTC)
+    return datetime.combine(stamp.day, time()) + timedelta(microseconds=microseconds)
 
 
 def earliest_stamp(moment: datetime, zone: ZoneInfo) -> Stamp:
