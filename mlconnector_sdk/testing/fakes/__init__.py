@@ -2,6 +2,7 @@
 
 from ._acumatica import FakeAcumatica
 from ._mailchimp import FakeMailchimp
+from ._sage100 import FakeSage100
 from ._sage100_com import FakeProvideX
 from ._sage300 import FakeSage300
 from ._server import FakeServer, Fault, LoggedRequest, Reply, Request
@@ -11,6 +12,7 @@ __all__ = [
     "FakeAcumatica",
     "FakeMailchimp",
     "FakeProvideX",
+    "FakeSage100",
     "FakeSage300",
     "FakeServer",
     "FakeSyspro",

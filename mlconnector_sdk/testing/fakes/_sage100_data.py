@@ -178,7 +178,7 @@ class Table:
         return row
 
     def _stamp(self, row: Row, given: Mapping[str, Any], stamp: Stamp, *, fresh: bool) -> None:
-        names = CREATED if fresh else ()
+        names: tuple[str, ...] = CREATED if fresh else ()
         if not (fresh and self._stamps.created_only):
             names += UPDATED
         for name, value in zip(names, attrs.astuple(stamp) * 2, strict=False):

@@ -14,7 +14,7 @@ import attrs
 
 from ._sage100_contracts import CONTRACTS, NAMESPACE, Member, Operation
 
-__all__ = ["ENVELOPE", "MasFault", "enveloped", "read_call", "moment_of", "written", "written_fault"]
+__all__ = ["ENVELOPE", "MasFault", "enveloped", "moment_of", "read_call", "written", "written_fault"]
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 _INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"

@@ -20,7 +20,7 @@ _POSTED = {
         HighestStmntBalance LastPaymentAmt AvgDaysPaymentInvoice AvgDaysOverDue DateLastActivity DateLastPayment
         DateLastStatement DateLastFinanceChrg DateLastAging CreditCardGUID PIIEncryptedDate EncryptedVals""",
     "SO_SalesOrderHeader": """TaxableAmt NonTaxableAmt TaxableSubjectToDiscount NonTaxableSubjectToDiscount
-        LastInvoiceOrderNo LastInvoiceOrderDate CurrentInvoiceNo OrderStatus LotSerialLinesExist""",
+        LastInvoiceOrderNo LastInvoiceOrderDate CurrentInvoiceNo LotSerialLinesExist""",
     "SO_SalesOrderDetail": "LineWeight ExtensionAmt SOHistoryDetlSeqNo LineSeqNo QuantityBackordered",
 }
 """Columns that programs fill in by themselves."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from ._sage100_data import Key, Row
 from ._sage100_messages import MasFault, moment_of
 from ._sage100_rules import SageRefusal, business_object, check_value, label_of
 from ._sage100_site import MAINTENANCE, Company, Sage100Site, User
-from ._sage100_tables import UPDATED, Column
+from ._sage100_tables import Column
 
 __all__ = ["Caller", "Exposed", "Records", "ServiceSetup"]
 
@@ -156,8 +156,8 @@ class Records:
 
     # -- writing ------------------------------------------------------------------------------------------------
 
-    def create(self, contract: str, sent: Mapping[str, Any], more: Mapping[str, Any] | None = None) -> Key:
-        """Store a new record; `more` are columns that the program fills in."""
+    def create(self, contract: str, sent: Mapping[str, Any]) -> Key:
+        """Store a new record."""
         table = self._company.tables[TABLE_OF[contract]]
         key = self.key_of(contract, sent)
         if not all(key):
@@ -167,7 +167,7 @@ class Records:
             raise MasFault("WS_AlreadyExists", text, text, detailed=True)
         self._need_members(contract, sent)
         values = self._changes(contract, sent, Row(table.columns, {}))
-        table.put(key, {**values, **(more or {})}, self._caller.user.key)
+        table.put(key, values, self._caller.user.key)
         return key
 
     def update(self, contract: str, sent: Mapping[str, Any]) -> Key:
@@ -265,6 +265,3 @@ class Records:
 
 def _as_text(value: Any) -> str:
     return format(value, "f") if isinstance(value, Decimal) else str(value)
-
-
-Handler = Callable[[Mapping[str, Any]], Any]

@@ -120,9 +120,14 @@ class Company:
             title: Table(layout, stamps) for title, layout in LAYOUTS.items() if title not in SYSTEM_TABLES
         } | dict(system)
         self.locks: dict[tuple[str, Key], str] = {}
+        self._stamps = stamps
         self._numbers: dict[str, int] = {}
         for table, columns in udfs.items():
             self.add_columns(table, *(column_of(title, kind) for title, kind in columns.items()))
+
+    def now(self) -> datetime:
+        """The server's wall clock, naive."""
+        return self._stamps.clock()
 
     def add_columns(self, table: str, *columns: Column) -> None:
         """Add columns of the site's own, as Custom Office does; what stands in the table has blanks there."""

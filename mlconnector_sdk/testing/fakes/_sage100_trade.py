@@ -59,7 +59,7 @@ class Trade:
             self.table(ORDER_LINE).put((number, f"{place:06d}"), {"LineSeqNo": f"{place:014d}", **row})
         totals = self.totals(self.lines(ORDER, number))
         row = self.table(ORDER).put((number,), {**totals, **values}, user, at=at)
-        self._keep_history(number, "A", user, at)
+        self.keep_history(number, "A", user, at)
         return row
 
     def put_item(self, code: str, description: str, price: Any = 0) -> None:
@@ -99,18 +99,19 @@ class Trade:
     def save_order(self, number: str, user: str = "") -> None:
         """Work an order out anew after its lines changed; saving it stamps the header."""
         self.table(ORDER).put((number,), self.totals(self.lines(ORDER, number)), user)
-        self._keep_history(number, "A", user)
+        self.keep_history(number, "A", user)
 
-    def end_order(self, number: str, status: str, user: str = "", **columns: Any) -> None:
-        """Take an order from the open ones; history keeps it with that status, if the company keeps history."""
-        self._keep_history(number, status, user, None, **columns)
+    def end_order(self, number: str, status: str, user: str = "", at: datetime | None = None, **columns: Any) -> None:
+        """Take an order from the open ones; history keeps it with that status."""
+        self.keep_history(number, status, user, at, **columns)
         for line in self.lines(ORDER, number):
             self.table(ORDER_LINE).remove((number, line["LineKey"]))
         self.table(ORDER).remove((number,))
 
-    def _keep_history(
-        self, number: str, status: str, user: str = "", at: datetime | None = None, **columns: Any
+    def keep_history(
+        self, number: str, status: str = "A", user: str = "", at: datetime | None = None, **columns: Any
     ) -> None:
+        """Bring an order's shadow in history up to date, if the company keeps history."""
         if not self.company.retains_history:
             return
         header, history = self.table(ORDER).rows[number,], self.table(HISTORY)
@@ -141,7 +142,7 @@ class Trade:
 
     # -- invoices -----------------------------------------------------------------------------------------------
 
-    def complete_order(self, number: str, invoice: str, day: date, user: str = "") -> Key:
+    def complete_order(self, number: str, invoice: str, day: date, user: str = "", at: datetime | None = None) -> Key:
         """Ship and invoice a whole order: an invoice is posted, the order goes to history. Gives the invoice's key."""
         order = self.table(ORDER).rows[number,]
         lines = [dict(line) for line in self.lines(ORDER, number)]
@@ -154,9 +155,9 @@ class Trade:
             "SalesOrderNo": number,
             "InvoiceType": "IN",
         }
-        key = self.post_invoice(invoice, {**values, "OrderDate": order["OrderDate"]}, lines, day, user)
+        key = self.post_invoice(invoice, {**values, "OrderDate": order["OrderDate"]}, lines, day, user, at)
         done = {"InvoicedAmt": billed, "LastInvoiceNo": invoice, "LastInvoiceDate": day}
-        self.end_order(number, "C", user, **done)
+        self.end_order(number, "C", user, at, **done)
         for line in lines:
             if self.company.retains_history:
                 kept = (number, line["LineSeqNo"])
@@ -198,9 +199,9 @@ _STAMPS = frozenset((*CREATED, *UPDATED))
 _ONCE = ("Original", "OriginalUnitPrice")
 _CARRIED = frozenset(
     """ARDivisionNo CustomerNo CustomerPONo EmailAddress TermsCode TaxSchedule SalespersonDivisionNo SalespersonNo
-    OrderType BillToName BillToAddress1 BillToAddress2 BillToAddress3 BillToCity BillToState BillToZipCode BillToCountryCode
-    ShipToName ShipToAddress1 ShipToAddress2 ShipToAddress3 ShipToCity ShipToState ShipToZipCode ShipToCountryCode
-    WarehouseCode PaymentType BillToDivisionNo BillToCustomerNo""".split()
+    OrderType BillToName BillToAddress1 BillToAddress2 BillToAddress3 BillToCity BillToState BillToZipCode
+    BillToCountryCode ShipToName ShipToAddress1 ShipToAddress2 ShipToAddress3 ShipToCity ShipToState ShipToZipCode
+    ShipToCountryCode WarehouseCode PaymentType BillToDivisionNo BillToCustomerNo""".split()
 )
 
 
