@@ -26,6 +26,7 @@ from .models import (
     Link,
     MemberWrite,
     MergeField,
+    Note,
     OrderWrite,
     Page,
     Record,
@@ -253,6 +254,10 @@ class StateStore(Protocol):
         self, pipeline: str, *, stream: str | None = None, keys: Sequence[str] | None = None
     ) -> Iterator[DeadLetter]:
         """Dead letters in order of stream and key, without holding them all in memory."""
+        ...
+
+    def notes(self, pipeline: str, kind: str, *, keys: Sequence[str] | None = None) -> Iterator[Note]:
+        """Notes of one kind in order of their keys, all of them or those asked for."""
         ...
 
     def audit(

@@ -13,7 +13,7 @@ from ._records import (
     StreamName,
     Supplier,
 )
-from ._state import AuditEntry, Checkpoint, DeadLetter, DeadLetters, Lease, Link, OutcomeKind, Suppression
+from ._state import AuditEntry, Checkpoint, DeadLetter, DeadLetters, Lease, Link, Note, OutcomeKind, Suppression
 from ._targets import (
     Audience,
     AudienceMember,
@@ -45,6 +45,7 @@ __all__ = [
     "MemberStatus",
     "MemberWrite",
     "MergeField",
+    "Note",
     "Order",
     "OrderLine",
     "OrderWrite",

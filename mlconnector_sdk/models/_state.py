@@ -18,6 +18,7 @@ __all__ = [
     "DeadLetters",
     "Lease",
     "Link",
+    "Note",
     "OutcomeKind",
     "Suppression",
 ]
@@ -41,6 +42,7 @@ class Link:
         reason: for `skipped` and `dead`.
         parent: key of the customer that a contact or order belongs to.
         taken_off: what this library itself did to the member: `"unsubscribed"`, `"archived"` or `""`.
+        contact_id: the sink's own id of the person, which outlives changes of address; `""` where it is not known.
         details: line ids of an order, tags this library put on a member.
         synced_at: when this was written down; two links that differ in nothing else are equal.
     """
@@ -55,6 +57,7 @@ class Link:
     reason: str = ""
     parent: str = ""
     taken_off: Literal["", "unsubscribed", "archived"] = ""
+    contact_id: str = ""
     details: tuple[str, ...] = ()
     synced_at: datetime | None = attrs.field(default=None, eq=False)
 
@@ -118,6 +121,20 @@ class DeadLetters(tuple[DeadLetter, ...]):
 
 
 @attrs.frozen(kw_only=True)
+class Note:
+    """Something small that must outlive a crash: a batch under way, a webhook taken in, where a report was read to.
+
+    Attributes:
+        kind: what the note is about; keys are unique within it.
+    """
+
+    kind: str
+    key: str
+    payload: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    at: datetime
+
+
+@attrs.frozen(kw_only=True)
 class AuditEntry:
     """What a run did with one record; `stream` `""` concerns the run itself."""
 
@@ -152,6 +169,7 @@ class Checkpoint:
         dead_letters: dead letters to add or replace, by (stream, key).
         settled: (stream, key) pairs whose dead letter is done with.
         suppressions: to add or replace, by address. `lifted`: addresses no longer suppressed.
+        notes: to add or replace, by (kind, key). `dropped`: those no longer needed.
     """
 
     pipeline: str
@@ -162,4 +180,6 @@ class Checkpoint:
     settled: tuple[tuple[str, str], ...] = ()
     suppressions: tuple[Suppression, ...] = ()
     lifted: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    dropped: tuple[tuple[str, str], ...] = ()
     audit: tuple[AuditEntry, ...] = ()

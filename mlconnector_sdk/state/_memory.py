@@ -10,7 +10,7 @@ import attrs
 
 from ..cursors import HighWaterMark
 from ..errors import LeaseHeldError, LeaseLostError, StateError
-from ..models import AuditEntry, Checkpoint, DeadLetter, Lease, Link, Suppression
+from ..models import AuditEntry, Checkpoint, DeadLetter, Lease, Link, Note, Suppression
 from ._rows import (
     PARTY_STREAMS,
     CheckpointRows,
@@ -20,6 +20,7 @@ from ._rows import (
     load_dead_letter,
     load_link,
     load_mark,
+    load_note,
     load_suppression,
     require_lease_terms,
 )
@@ -38,6 +39,7 @@ class _Pipeline:
     linked: dict[str, dict[tuple[str, str], Row]] = attrs.field(factory=dict)
     dead_letters: dict[tuple[str, str], Row] = attrs.field(factory=dict)
     suppressions: dict[str, Row] = attrs.field(factory=dict)
+    notes: dict[tuple[str, str], Row] = attrs.field(factory=dict)
     audit: list[Row] = attrs.field(factory=list)
 
     def apply(self, rows: CheckpointRows) -> None:
@@ -51,6 +53,9 @@ class _Pipeline:
         for address in rows.lifted:
             self.suppressions.pop(address, None)
         self.suppressions.update(rows.suppressions)
+        for place in rows.dropped:
+            self.notes.pop(place, None)
+        self.notes.update(rows.notes)
         self.audit.extend(rows.audit)
 
     def _place(self, place: tuple[str, str], link: Row) -> None:
@@ -157,6 +162,15 @@ class MemoryStateStore:
         for (its_stream, its_key), row in rows:
             if stream in (None, its_stream) and (wanted is None or its_key in wanted):
                 yield load_dead_letter(row[1:])
+
+    def notes(self, pipeline: str, kind: str, *, keys: Sequence[str] | None = None) -> Iterator[Note]:
+        """See `StateStore.notes`."""
+        wanted = None if keys is None else set(keys)
+        with self._lock:
+            rows = sorted(item for item in self._state(pipeline).notes.items() if item[0][0] == kind)
+        for (_, key), row in rows:
+            if wanted is None or key in wanted:
+                yield load_note(row[1:])
 
     def audit(
         self, pipeline: str, *, stream: str | None = None, key: str | None = None, job_id: str | None = None

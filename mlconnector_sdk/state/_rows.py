@@ -16,7 +16,7 @@ import attrs
 
 from ..cursors import HighWaterMark, decode_mark, encode_mark
 from ..errors import StateError
-from ..models import AuditEntry, Checkpoint, DeadLetter, Link, Suppression
+from ..models import AuditEntry, Checkpoint, DeadLetter, Link, Note, Suppression
 
 __all__ = [
     "ADDRESS_LENGTH",
@@ -25,6 +25,7 @@ __all__ = [
     "KEY_LENGTH",
     "LINK_COLUMNS",
     "MARK_COLUMNS",
+    "NOTE_COLUMNS",
     "PARTY_STREAMS",
     "PIPELINE_LENGTH",
     "STREAM_LENGTH",
@@ -37,6 +38,7 @@ __all__ = [
     "load_dead_letter",
     "load_link",
     "load_mark",
+    "load_note",
     "load_suppression",
     "microseconds",
     "require_lease_terms",
@@ -57,13 +59,14 @@ PARTY_STREAMS = ("contacts", "customers", "suppliers")
 MARK_COLUMNS = ("pipeline", "stream", "kind", "value", "full_scan_at")
 LINK_COLUMNS = (
     *("pipeline", "stream", "key", "target", "address", "fingerprint", "owner", "state", "reason", "parent"),
-    *("taken_off", "details", "synced_at"),
+    *("taken_off", "contact_id", "details", "synced_at"),
 )
 DEAD_LETTER_COLUMNS = (
     *("pipeline", "stream", "key", "reason", "message", "payload", "fingerprint", "attempts", "first_at", "last_at"),
     *("job_id", "status_code", "request_id"),
 )
 SUPPRESSION_COLUMNS = ("pipeline", "address", "reason", "origin", "at")
+NOTE_COLUMNS = ("pipeline", "kind", "key", "payload", "at")
 AUDIT_COLUMNS = (
     *("pipeline", "at", "job_id", "stream", "key", "outcome", "reason", "message", "attempts", "request_id"),
 )
@@ -166,6 +169,8 @@ class CheckpointRows:
     settled: list[tuple[str, str]]
     suppressions: dict[str, Row]
     lifted: list[str]
+    notes: dict[tuple[str, str], Row]
+    dropped: list[tuple[str, str]]
     audit: list[Row]
 
 
@@ -184,6 +189,8 @@ def checkpoint_rows(checkpoint: Checkpoint) -> CheckpointRows:
             settled=list(checkpoint.settled),
             suppressions={s.address: _suppression_row(pipeline, s) for s in checkpoint.suppressions},
             lifted=list(checkpoint.lifted),
+            notes={(note.kind, note.key): _note_row(pipeline, note) for note in checkpoint.notes},
+            dropped=list(checkpoint.dropped),
             audit=[_audit_row(pipeline, entry) for entry in checkpoint.audit],
         )
     except UnicodeEncodeError as error:
@@ -218,6 +225,7 @@ def _link_row(pipeline: str, link: Link) -> Row:
         link.reason,
         link.parent,
         link.taken_off,
+        link.contact_id,
         json.dumps(link.details) if link.details else "",
         _microseconds_or_none(link.synced_at),
     )
@@ -225,7 +233,7 @@ def _link_row(pipeline: str, link: Link) -> Row:
 
 def load_link(row: Sequence[Any]) -> Link:
     """A link from its row without pipeline."""
-    stream, key, target, address, fingerprint, owner, state, reason, parent, taken_off, details, synced_at = row
+    stream, key, target, address, fingerprint, owner, state, reason, parent, taken_off, contact_id, details, at = row
     return Link(
         stream=stream,
         key=key,
@@ -237,8 +245,9 @@ def load_link(row: Sequence[Any]) -> Link:
         reason=reason,
         parent=parent,
         taken_off=taken_off,
+        contact_id=contact_id,
         details=tuple(json.loads(details)) if details else (),
-        synced_at=None if synced_at is None else from_microseconds(synced_at),
+        synced_at=None if at is None else from_microseconds(at),
     )
 
 
@@ -288,6 +297,17 @@ def load_suppression(row: Sequence[Any]) -> Suppression:
     """A suppression from its row without pipeline."""
     address, reason, origin, at = row
     return Suppression(address=address, reason=reason, origin=origin, at=from_microseconds(at))
+
+
+def _note_row(pipeline: str, note: Note) -> Row:
+    kind, key = _exact(note.kind, STREAM_LENGTH, "kind of note"), _exact(note.key, KEY_LENGTH, "key of a note")
+    return (pipeline, kind, key, _dump_payload(note.payload), microseconds(note.at))
+
+
+def load_note(row: Sequence[Any]) -> Note:
+    """A note from its row without pipeline."""
+    kind, key, payload, at = row
+    return Note(kind=kind, key=key, payload=json.loads(payload, object_hook=_revive), at=from_microseconds(at))
 
 
 def _audit_row(pipeline: str, entry: AuditEntry) -> Row:

@@ -89,6 +89,11 @@ class Tables:
             *(_key("pipeline", PIPELINE_LENGTH), _key("address", ADDRESS_LENGTH)),
             *(_text("reason"), _text("origin"), _number("at")),
         )
+        self.notes = self._table(
+            "notes",
+            *(_key("pipeline", PIPELINE_LENGTH), _key("kind", STREAM_LENGTH), _key("key", KEY_LENGTH)),
+            *(_text("payload"), _number("at")),
+        )
         self.audit = self._audit()
 
     def _table(self, name: str, *columns: Column[Any]) -> Table:
@@ -107,7 +112,8 @@ class Tables:
             Column("address", _exact(ADDRESS_LENGTH), nullable=False),
             _text("fingerprint"),
             Column("owner", SmallInteger, nullable=False),
-            *(_text("state"), _text("reason"), _text("parent"), _text("taken_off"), _text("details")),
+            *(_text("state"), _text("reason"), _text("parent"), _text("taken_off")),
+            *(_text("contact_id"), _text("details")),
             _number("synced_at", nullable=True),
         )
         self._index("links_by_address", table.c.pipeline, table.c.address, table.c.stream)

@@ -28,13 +28,14 @@ from sqlalchemy.exc import IntegrityError
 
 from ..cursors import HighWaterMark
 from ..errors import LeaseHeldError, LeaseLostError, StateError
-from ..models import AuditEntry, Checkpoint, DeadLetter, Lease, Link, Suppression
+from ..models import AuditEntry, Checkpoint, DeadLetter, Lease, Link, Note, Suppression
 from ._database import create_private_file, open_engine, translated_errors
 from ._rows import (
     AUDIT_COLUMNS,
     DEAD_LETTER_COLUMNS,
     LINK_COLUMNS,
     MARK_COLUMNS,
+    NOTE_COLUMNS,
     PARTY_STREAMS,
     SUPPRESSION_COLUMNS,
     CheckpointRows,
@@ -44,6 +45,7 @@ from ._rows import (
     load_dead_letter,
     load_link,
     load_mark,
+    load_note,
     load_suppression,
     microseconds,
     require_lease_terms,
@@ -205,6 +207,13 @@ class SQLStateStore:
             streams = select(c.stream).where(c.pipeline == pipeline).distinct().order_by(c.stream)
             return connection.scalars(streams).all()
 
+    def notes(self, pipeline: str, kind: str, *, keys: Sequence[str] | None = None) -> Iterator[Note]:
+        """See `StateStore.notes`."""
+        c = self._tables.notes.c
+        wanted = select(*_columns(c, NOTE_COLUMNS)).where(c.pipeline == pipeline, c.kind == kind)
+        for chunk in [wanted] if keys is None else [wanted.where(c.key.in_(some)) for some in _chunked(keys)]:
+            yield from map(load_note, self._in_chunks(chunk, c.key))
+
     def audit(
         self, pipeline: str, *, stream: str | None = None, key: str | None = None, job_id: str | None = None
     ) -> Iterator[AuditEntry]:
@@ -326,6 +335,8 @@ class _Writes:
         self._settled = Eraser(tables.dead_letters, dialect)
         self._suppressions = Replacer(tables.suppressions, SUPPRESSION_COLUMNS, dialect)
         self._lifted = Eraser(tables.suppressions, dialect)
+        self._notes = Replacer(tables.notes, NOTE_COLUMNS, dialect)
+        self._dropped = Eraser(tables.notes, dialect)
         self._audit = Appender(tables.audit, AUDIT_COLUMNS, dialect)
 
     def apply(self, connection: Connection, pipeline: str, rows: CheckpointRows) -> None:
@@ -336,6 +347,8 @@ class _Writes:
         self._dead_letters(connection, list(rows.dead_letters.values()))
         self._lifted(connection, [(pipeline, address) for address in rows.lifted])
         self._suppressions(connection, list(rows.suppressions.values()))
+        self._dropped(connection, [(pipeline, *place) for place in rows.dropped])
+        self._notes(connection, list(rows.notes.values()))
         self._audit(connection, rows.audit)
 
 

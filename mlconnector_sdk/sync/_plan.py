@@ -17,6 +17,7 @@ from ..models import (
     Link,
     MemberWrite,
     MergeField,
+    Note,
     OrderWrite,
     Store,
     Suppression,
@@ -123,6 +124,9 @@ class StateOverlay:
 
     def all_links(self, pipeline: str, stream: str) -> Iterator[Link]:
         return self._state.all_links(pipeline, stream)
+
+    def notes(self, pipeline: str, kind: str, *, keys: Sequence[str] | None = None) -> Iterator[Note]:
+        return self._state.notes(pipeline, kind, keys=keys)
 
     def audit(
         self, pipeline: str, *, stream: str | None = None, key: str | None = None, job_id: str | None = None

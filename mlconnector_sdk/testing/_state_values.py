@@ -36,6 +36,7 @@ LINKS = st.builds(
     reason=_TEXT,
     parent=_TEXT,
     taken_off=st.sampled_from(["", "unsubscribed", "archived"]),
+    contact_id=st.sampled_from(["", "0f3c9a6e2b1d4c559b7a"]),
     details=st.lists(_TEXT, max_size=3).map(tuple),
     synced_at=st.none() | TIMES,
 )
