@@ -21,7 +21,7 @@ from ._texts import Texts
 __all__ = ["ComBusinessObjects", "ComSession"]
 
 # What COM says when the process at the other end is gone, as against an object that refuses.
-_CONNECTION_LOST = {-2147023174, -2147023170, -2147417848, -2147418113}
+_CONNECTION_LOST = {-2147023174, -2147023170, -2147417848, -2147417851, -2147418113}
 
 
 @attrs.frozen(kw_only=True)
@@ -69,7 +69,11 @@ class ComBusinessObjects:
         except Exception as error:
             raise script_failed("ProvideX.Script") from error
         script = ComObject(raw, "ProvideX.Script", self.com)
-        script.number("Init", self.home)
+        try:
+            script.number("Init", self.home)
+        except AgentError as error:
+            message = "Sage 100 cannot be started in its Home folder: check the setting home, and the rights to it"
+            raise AgentError("SESSION_LOST", message, boi=error.boi, poisons=True) from error
         return script
 
     def _log_on(self, session: ComSession, company: str | None) -> None:
@@ -119,18 +123,18 @@ class ComSession:
 
     def scan(self, resource: Resource, since: str | None) -> Iterator[tuple[Key, Stamp]]:
         """Key and stamp of every record, or of those stamped on the day `since` or later."""
-        return _com_reading.scan(self.reader(resource), resource, since)
+        return _com_reading.scan(self.entered(resource, resource.object), resource, since)
 
     def missing(self, resource: Resource, wanted: Wanted) -> list[str]:
         """The columns asked for that are not there."""
-        header = self.reader(resource)
-        lines = self._lines(resource, header) if wanted.lines and wanted.line_fields else None
+        if wanted.fields is None and wanted.line_fields is None:
+            return []
+        header, lines = self._document(resource, wanted)
         return _com_reading.missing(resource, header, lines, wanted)
 
     def rows(self, resource: Resource, keys: Sequence[Key], wanted: Wanted) -> Iterator[Row]:
         """The records with these keys; those that are gone are left out."""
-        header = self.reader(resource)
-        lines = self._lines(resource, header) if wanted.lines else None
+        header, lines = self._document(resource, wanted)
         return _com_reading.rows(resource, header, lines, keys, wanted)
 
     def edit(self, resource: Resource, edit: Edit) -> Edited:
@@ -159,10 +163,6 @@ class ComSession:
             # What is broken needs no cleaning; the process behind it ends with the last reference.
             return
 
-    def reader(self, resource: Resource) -> ComObject:
-        """A fresh object that reads a list, under the rights of its task."""
-        return self.entered(resource, resource.object)
-
     def entered(self, resource: Resource, name: str) -> ComObject:
         """A fresh object, made from within the module and the task it belongs to."""
         root = self.root
@@ -176,11 +176,13 @@ class ComSession:
             raise root.refusal("SAGE_SECURITY", message, "nSetProgram" if task else "nLookupTask")
         return self._made(name)
 
-    def _lines(self, resource: Resource, header: ComObject) -> ComObject | None:
-        """The object of a list's lines; `None` where the list has none."""
-        if resource.lines is None:
-            return None
-        return self._made(resource.lines.object) if resource.lines.object else header.child("oLines")
+    def _document(self, resource: Resource, wanted: Wanted) -> tuple[ComObject, ComObject | None]:
+        """The object that reads records, and the one that reads their lines if those are wanted."""
+        lines = resource.lines if wanted.lines else None
+        if lines is None:
+            return self.entered(resource, resource.object), None
+        header = self.entered(resource, lines.parent or resource.object)
+        return header, header.child("oLines") if lines.object is None else self._made(lines.object)
 
     def _made(self, name: str) -> ComObject:
         try:

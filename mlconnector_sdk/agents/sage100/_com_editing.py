@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 
 from ._boi import Edit, Edited, Value
 from ._com_calls import ComObject, bare
-from ._com_reading import Columns, columns_of, plain
+from ._com_reading import Columns, columns_of, find, plain
 from ._contract import Resource
 from ._errors import AgentError
 from ._stamps import hours_of
@@ -66,6 +66,10 @@ def _checked(columns: Columns, resource: Resource, edit: Edit) -> dict[str, Valu
 
 def _take(table: ComObject, resource: Resource, edit: Edit, texts: Texts) -> None:
     named = resource.named(edit.key)
+    gone = AgentError("NOT_FOUND", f"{resource.table} has no such record", key=named)
+    # Looked for first: to a user who may not create, Sage 100 says of a missing record that access is denied.
+    if not find(table, resource, edit.key):
+        raise gone
     for name, part in named.items():
         if not table.number("nSetKeyValue", f"{name}$", part):
             message = f"Sage 100 refuses {name} as part of a key"
@@ -74,7 +78,7 @@ def _take(table: ComObject, resource: Resource, edit: Edit, texts: Texts) -> Non
     if taken == _NEW:
         # The object has begun a new record. Writing it would create a customer.
         table.number("nClear")
-        raise AgentError("NOT_FOUND", f"{resource.table} has no such record", key=named)
+        raise gone
     if taken != _EXISTING:
         raise _refused(table, resource, edit, texts, "nSetKey")
 

@@ -23,13 +23,15 @@ class Lines:
     """Where the detail rows of a document come from.
 
     Attributes:
-        object: the business object of the rows; `None` where they hang on the document's own object as `oLines`.
         key: the key columns of a row; the first ones are the document's key.
+        object: the business object of the rows, which finds them by the beginning of their key.
+        parent: without such an object, the object of documents whose `oLines` has the rows.
     """
 
     table: str
     key: tuple[str, ...]
     object: str | None = None
+    parent: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -113,7 +115,8 @@ RESOURCES: Mapping[str, Resource] = {
             "SalesOrderNo",
             "SO_SalesOrder_svc",
             "S/O",
-            lines=Lines(table="SO_SalesOrderDetail", key=("SalesOrderNo", "LineKey")),
+            # Only the maintenance object has lines. It takes a document on SetKey alone, and reading does without that.
+            lines=Lines(table="SO_SalesOrderDetail", key=("SalesOrderNo", "LineKey"), parent="SO_SalesOrder_bus"),
         ),
         _resource(
             "sales-order-history",

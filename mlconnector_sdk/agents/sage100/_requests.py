@@ -132,8 +132,7 @@ def _keys(resource: Resource, texts: Sequence[str]) -> tuple[Key, ...]:
             parts = json.loads(text)
         except ValueError:
             parts = None
-        valid = isinstance(parts, list) and len(parts) == len(resource.key) and all(isinstance(p, str) for p in parts)
-        if not valid:
+        if not isinstance(parts, list) or [type(part) for part in parts] != [str] * len(resource.key):
             raise _invalid(f"key must be a JSON array of texts: {', '.join(resource.key)}")
         keys.append(tuple(parts))
     return tuple(dict.fromkeys(keys))

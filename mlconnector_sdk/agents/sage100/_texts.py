@@ -13,7 +13,7 @@ __all__ = ["LICENCE_TEXTS", "LOCK_TEXTS", "MAINTENANCE_TEXTS", "SECURITY_TEXTS",
 
 LOCK_TEXTS = (r"\bin use\b", r"\blocked\b", r"\bbusy\b")
 MAINTENANCE_TEXTS = (r"maintaining the system", r"\bmaintenance mode\b")
-LICENCE_TEXTS = (r"\blicen[cs]es?\b", r"\bmaximum (number of )?users\b", r"\bno more users\b")
+LICENCE_TEXTS = (r"\blicen[cs]e", r"\bmaximum (number of )?users\b", r"\bno more users\b")
 SECURITY_TEXTS = (r"\bnot authorized\b", r"\bno access\b", r"\bsecurity\b")
 
 
@@ -25,10 +25,10 @@ def _compiled(patterns: Iterable[str]) -> tuple[re.Pattern[str], ...]:
 class Texts:
     """Patterns to find in messages; none of the vendor's texts is documented, so sites can add theirs."""
 
-    locks: tuple[re.Pattern[str], ...] = attrs.field(default=LOCK_TEXTS, converter=_compiled)
-    maintenance: tuple[re.Pattern[str], ...] = attrs.field(default=MAINTENANCE_TEXTS, converter=_compiled)
-    licence: tuple[re.Pattern[str], ...] = attrs.field(default=LICENCE_TEXTS, converter=_compiled)
-    security: tuple[re.Pattern[str], ...] = attrs.field(default=SECURITY_TEXTS, converter=_compiled)
+    locks: tuple[re.Pattern[str], ...] = attrs.field(converter=_compiled)
+    maintenance: tuple[re.Pattern[str], ...] = attrs.field(converter=_compiled)
+    licence: tuple[re.Pattern[str], ...] = attrs.field(converter=_compiled)
+    security: tuple[re.Pattern[str], ...] = attrs.field(converter=_compiled)
 
     def holder(self, message: str) -> Holder | None:
         """Who holds a record, if the message is about a held record at all.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -66,6 +67,13 @@ class Worker:
                     begun = True
                 future.set_result(call())
             except BaseException as error:
+                _let_go(error)
                 future.set_exception(error)
-            # What a call leaves behind must not outlive it: COM objects are let go on their own thread.
             del item, future, call
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Empty the frames an error came through: what they hold are COM objects, which must end on their own thread."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
