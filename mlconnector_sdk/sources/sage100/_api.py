@@ -25,6 +25,7 @@ __all__ = [
     "ORDER_HISTORY",
     "SALES_ORDER",
     "SYSTEM",
+    "UNREAD",
     "VENDOR",
     "Api",
     "Connection",
@@ -40,6 +41,9 @@ _DIVISION_WIDTH = 2
 
 LINES = "Lines"
 """Where the row of a document keeps the rows of its lines."""
+
+UNREAD = "_unread"
+"""In the place of a row that an API could not give: reason and message. Beside it stand the columns of its key."""
 
 Key: TypeAlias = tuple[str, ...]
 """The parts of a row's key, as they stand in its columns: never padded, never stripped of zeros."""
@@ -80,8 +84,11 @@ class Table:
         """A row's key as one text.
 
         Raises:
-            MappingError: a part of it is missing.
+            MappingError: a part of it is missing, or the row could not be had.
         """
+        if UNREAD in row:
+            reason, message = row[UNREAD]
+            raise MappingError(message, reason=reason)
         key = self.key_of(row)
         for name, part in zip(self.key, key, strict=True):
             if not part:

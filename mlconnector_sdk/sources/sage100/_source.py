@@ -23,6 +23,7 @@ from ._api import (
     ORDER_HISTORY,
     SALES_ORDER,
     SYSTEM,
+    UNREAD,
     VENDOR,
     Api,
     Connection,
@@ -317,7 +318,8 @@ class Sage100(ErpSource[Connection]):
 
     def _prove(self, table: Table, rows: Sequence[Row]) -> None:
         """Columns of the site's own must be there: an opt-out must not vanish unseen."""
-        if table.name in self._proven:
+        rows = [row for row in rows if UNREAD not in row]
+        if table.name in self._proven or not rows:
             return
         missing = [name for name in table.needed if not any(name in row for row in rows)]
         if missing:

@@ -1,0 +1,334 @@
+"""Finding records through an API that cannot list any: by keys that are known, told, next in turn, or named by others.
+
+The next numbers are only ever looked up. Asking Sage 100 for its next number would use that number up.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections import defaultdict, deque
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import TypeAlias
+
+import attrs
+
+from ...errors import ConfigurationError, MappingError
+from ...models import StreamName
+from .._values import Row
+from ._api import CUSTOMER, CUSTOMER_CONTACT, SALES_ORDER, SYSTEM, Key, KnownKeys, Table
+from ._stamps import Stamp, modified
+
+__all__ = ["TABLES", "Clues", "Discovery", "ToldKeys", "told_keys"]
+
+ToldKeys: TypeAlias = Sequence[str] | Callable[[], Iterable[str]]
+"""Keys that a caller knows of: a list of them, or a function that is asked for it with every read."""
+
+Read: TypeAlias = Callable[[Table, Iterable[Key]], Iterator[tuple[Key, Row | None]]]
+"""Reads rows by key, in order; `None` for those that are not there."""
+
+TABLES: Mapping[StreamName, Table] = {"customers": CUSTOMER, "contacts": CUSTOMER_CONTACT, "orders": SALES_ORDER}
+
+_WIDTH = 7
+"""Numbers made of digits only are filled with zeros up to this."""
+
+_HIGHEST = 9_999_999
+_ENDS = 3
+"""Rows of numbers that are followed: an invented number such as 9999999 must not hide where the real ones go on."""
+
+
+@attrs.frozen(kw_only=True)
+class Clues:
+    """Where to look.
+
+    Attributes:
+        told: keys by stream that a caller knows of.
+        first_order: the number to begin with while no order is known.
+        first_customers: the keys to begin with while no customer of their division is known.
+        gap: numbers without record after which a walk ends.
+        recent_orders: how many of the orders known last are read again each time.
+    """
+
+    told: Mapping[StreamName, ToldKeys]
+    first_order: str
+    first_customers: tuple[str, ...]
+    gap: int
+    recent_orders: int
+
+    def keys(self, stream: StreamName) -> list[Key]:
+        """The keys that a caller told, each once.
+
+        Raises:
+            ConfigurationError: one of them is no key.
+        """
+        given = self.told.get(stream, ())
+        try:
+            texts = list(given()) if callable(given) else given
+        except Exception as error:  # the caller's function, which may raise anything
+            raise ConfigurationError(  # noqa: B904 - its text may hold personal data
+                f"keys[{stream!r}]: the function failed ({type(error).__name__})", system=SYSTEM
+            )
+        return list(dict.fromkeys(told_keys(stream, texts)))
+
+    def check(self) -> None:
+        """See whether the beginnings are numbers.
+
+        Raises:
+            ConfigurationError: one of them is none.
+        """
+        _ = self.first_number, self.first_numbers()
+
+    @property
+    def first_number(self) -> int | None:
+        """`first_order` as a number.
+
+        Raises:
+            ConfigurationError: it is none.
+        """
+        return _first_number(self.first_order, "first_order") if self.first_order else None
+
+    def first_numbers(self) -> dict[str, int]:
+        """The number to begin with in each division.
+
+        Raises:
+            ConfigurationError: one of `first_customers` is no key, or has no number.
+        """
+        keys = told_keys("customers", self.first_customers, setting="first_customers")
+        return {division: _first_number(number, "first_customers") for division, number in keys}
+
+
+def told_keys(stream: StreamName, texts: Iterable[str], *, setting: str = "keys") -> Iterator[Key]:
+    """Keys as tables have them.
+
+    Raises:
+        ConfigurationError: a text is no key.
+    """
+    example = {"customers": "01-ABF", "contacts": "01-ABF/A. BUYER", "orders": "0000304"}[stream]
+    for text in texts:
+        key = TABLES[stream].parts_of(text)
+        if key is None:
+            raise ConfigurationError(f"{setting}: {text!r} is no key of {stream} such as {example}", system=SYSTEM)
+        yield key
+
+
+@attrs.frozen(kw_only=True)
+class _Walk:
+    """Numbers to try: from `start` on, until none was there for a while behind `last`, and never as far as `stop`."""
+
+    start: int
+    last: int
+    stop: int = _HIGHEST + 1
+
+
+class _Numbers:
+    """Numbers that are known, in four bytes each: where rows of them end, and whether one is among them."""
+
+    def __init__(self) -> None:
+        self._all = array("I")
+        self._sorted = True
+
+    def note(self, text: str) -> None:
+        """Take note of a number; what is no number is no news."""
+        if _is_number(text):
+            self._all.append(int(text))
+            self._sorted = False
+
+    def __contains__(self, number: object) -> bool:
+        if not isinstance(number, int):
+            return False
+        known = self._in_order()
+        place = bisect_left(known, number)
+        return place < len(known) and known[place] == number
+
+    def walks(self, gap: int, first: int | None) -> list[_Walk]:
+        """Where to look for more: behind the last rows, and from `first` on where nothing as high is known.
+
+        A walk begins a little before the end of its row: a number may be handed out long before its record is saved.
+        """
+        known = self._in_order()
+        found: list[_Walk] = []
+        stop = _HIGHEST + 1
+        for place in range(len(known) - 1, -1, -1):
+            if len(found) < _ENDS and stop - known[place] > gap:
+                found.append(_Walk(start=max(known[place] - gap, 1), last=known[place], stop=stop))
+            stop = known[place]
+        if first is not None and (not known or known[-1] < first):
+            found.insert(0, _Walk(start=first, last=first - 1))
+        return found
+
+    def _in_order(self) -> array[int]:
+        if not self._sorted:
+            self._all, self._sorted = array("I", sorted(self._all)), True
+        return self._all
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _WIDTH
+
+
+def _first_number(text: str, setting: str) -> int:
+    if not _is_number(text) or int(text) == 0:
+        raise ConfigurationError(f"{setting}: {text!r} is no number of up to {_WIDTH} digits", system=SYSTEM)
+    return int(text)
+
+
+class Discovery:
+    """Finds the rows of a stream.
+
+    What is read again is let through only if it was changed since the given stamp; what was never met before, always.
+    """
+
+    def __init__(self, read: Read, clues: Clues) -> None:
+        self._read = read
+        self._clues = clues
+        self._known: KnownKeys = lambda _: iter(())
+        self._primary: dict[Key, str] | None = None
+
+    def attach(self, known: KnownKeys) -> None:
+        """Take note of what tells the known keys."""
+        self._known = known
+
+    def rows(self, table: Table, since: Stamp | None) -> Iterator[Row]:
+        """The rows of one of the three tables, each at least once."""
+        if table.name == CUSTOMER.name:
+            return self._customers(since)
+        return self._contacts(since) if table.name == CUSTOMER_CONTACT.name else self._orders(since)
+
+    def sample(self, table: Table) -> Key | None:
+        """The key of a record that should be there."""
+        stream: StreamName = next(stream for stream, one in TABLES.items() if one.name == table.name)
+        return next(chain(self._known_keys(stream), self._clues.keys(stream)), None)
+
+    def blind(self) -> bool:
+        """Whether there is nothing to begin with."""
+        clues = self._clues
+        return not (clues.first_order or clues.first_customers or any(map(self.sample, TABLES.values())))
+
+    # -- customers --------------------------------------------------------------------------------------------------
+
+    def _customers(self, since: Stamp | None) -> Iterator[Row]:
+        """Those known, those told, those of the latest orders, and those whose numbers come next."""
+        self._primary = None
+        met: set[Key] = set()
+        numbers = defaultdict[str, _Numbers](_Numbers)
+        primary: dict[Key, str] = {}
+
+        def fresh(keys: Iterable[Key]) -> Iterator[Key]:
+            for key in keys:
+                if key not in met:
+                    met.add(key)
+                    numbers[key[0]].note(key[1])
+                    yield key
+
+        def read(keys: Iterable[Key]) -> Iterator[Row]:
+            for key, row in self._read(CUSTOMER, keys):
+                if row is not None:
+                    primary[key] = str(row.get("ContactCode") or "")
+                    yield row
+
+        yield from (row for row in read(fresh(self._known_keys("customers"))) if _is_changed(row, since))
+        yield from read(fresh(self._clues.keys("customers")))
+        yield from read(fresh(self._customers_of_orders()))
+        first = self._clues.first_numbers()
+        for division in dict.fromkeys((*numbers, *first)):
+            known = numbers[division]
+            for walk in known.walks(self._clues.gap, first.get(division)):
+                for row in self._walk(CUSTOMER, (division,), walk, known):
+                    primary[CUSTOMER.key_of(row)] = str(row.get("ContactCode") or "")
+                    yield row
+        self._primary = primary
+
+    def _customers_of_orders(self) -> Iterator[Key]:
+        """Who placed the latest orders, those among them that are known as orders already.
+
+        An order that came between the reading of customers and that of orders is known by now; its customer is not.
+        """
+        numbers, _ = self._known_orders(())
+        for walk in numbers.walks(self._clues.gap, self._clues.first_number):
+            for order in self._walk(SALES_ORDER, (), walk):
+                if all(key := CUSTOMER.key_of(order)):
+                    yield key
+
+    # -- contacts ---------------------------------------------------------------------------------------------------
+
+    def _contacts(self, since: Stamp | None) -> Iterator[Row]:
+        """Those known, those told, and the primary one of each customer."""
+        met: set[Key] = set()
+
+        def fresh(keys: Iterable[Key]) -> Iterator[Key]:
+            for key in keys:
+                if key not in met:
+                    met.add(key)
+                    yield key
+
+        def read(keys: Iterable[Key]) -> Iterator[Row]:
+            return (row for _, row in self._read(CUSTOMER_CONTACT, keys) if row is not None)
+
+        yield from (row for row in read(fresh(self._known_keys("contacts"))) if _is_changed(row, since))
+        yield from read(fresh(chain(self._clues.keys("contacts"), self._primary_contacts())))
+
+    def _primary_contacts(self) -> Iterator[Key]:
+        primary, self._primary = self._primary, None
+        if primary is None:
+            # Customers were not read right before.
+            keys = chain(self._known_keys("customers"), self._clues.keys("customers"))
+            found = self._read(CUSTOMER, keys)
+            codes = ((key, str(row.get("ContactCode") or "")) for key, row in found if row is not None)
+        else:
+            codes = ((key, code) for key, code in primary.items())
+        return ((*key, code) for key, code in codes if code)
+
+    # -- orders -----------------------------------------------------------------------------------------------------
+
+    def _orders(self, since: Stamp | None) -> Iterator[Row]:
+        """The latest of those known, those told, and those whose numbers come next."""
+        told = self._clues.keys("orders")
+        numbers, known = self._known_orders(told)
+        again = self._read(SALES_ORDER, known.latest)
+        yield from (row for _, row in again if row is not None and _is_changed(row, since))
+        yield from (row for _, row in self._read(SALES_ORDER, known.unknown) if row is not None)
+        for walk in numbers.walks(self._clues.gap, self._clues.first_number):
+            yield from self._walk(SALES_ORDER, (), walk, numbers)
+
+    def _known_orders(self, told: Iterable[Key]) -> tuple[_Numbers, _KnownOrders]:
+        numbers, latest, unknown = _Numbers(), deque[Key](maxlen=self._clues.recent_orders), dict.fromkeys(told)
+        for key in self._known_keys("orders"):
+            numbers.note(key[0])
+            latest.append(key)
+            unknown.pop(key, None)
+        return numbers, _KnownOrders(latest=tuple(latest), unknown=tuple(unknown))
+
+    # -- walking ----------------------------------------------------------------------------------------------------
+
+    def _walk(self, table: Table, prefix: Key, walk: _Walk, known: Container[int] = ()) -> Iterator[Row]:
+        """The rows with these numbers that are not known."""
+        gap = self._clues.gap
+        number, end = walk.start, min(walk.last + gap + 1, walk.stop)
+        while number < end:
+            keys = [(*prefix, f"{one:0{_WIDTH}d}") for one in range(number, end) if one not in known]
+            number = end
+            for key, row in self._read(table, keys):
+                if row is not None:
+                    end = max(end, min(int(key[-1]) + gap + 1, walk.stop))
+                    yield row
+
+    def _known_keys(self, stream: StreamName) -> Iterator[Key]:
+        keys = map(TABLES[stream].parts_of, self._known(stream))
+        return (key for key in keys if key is not None)
+
+
+@attrs.frozen(kw_only=True)
+class _KnownOrders:
+    """The known orders to read again, and those told that are not known."""
+
+    latest: tuple[Key, ...]
+    unknown: tuple[Key, ...]
+
+
+def _is_changed(row: Row, since: Stamp | None) -> bool:
+    try:
+        stamp = modified(row)
+    except MappingError:
+        return True
+    return since is None or stamp is None or stamp >= since
