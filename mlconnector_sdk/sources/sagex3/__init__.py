@@ -1,1 +1,7 @@
 """Sage X3 through api1 (Syracuse REST) or GraphQL."""
+
+from ._rest import SageX3Rest
+from ._source import SageX3
+from ._views import Representation
+
+__all__ = ["Representation", "SageX3", "SageX3Rest"]

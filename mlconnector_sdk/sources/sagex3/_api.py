@@ -72,11 +72,13 @@ class Join:
     Attributes:
         on: the other table's key columns, and where their values come from: a field of ours, or a fixed number.
         fields: what we read of it; in rows they are called `TABLE.FIELD`.
+        marks: fields of it that, all present in the entity's own rows, make reading it unnecessary.
     """
 
     table: str
     on: Mapping[str, str | int]
     fields: tuple[str, ...]
+    marks: tuple[str, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -88,6 +90,7 @@ class Entity:
         needed: fields that must be there, and what to do when they are not. A field that several names serve is
             written with bars: `BPRFBDMAG|BPARTNER.BPRFBDMAG`.
         fields: what we would like of its own; what a site does not show is left out.
+        vital: those that are worth reading each record by its key, where lists do not have them.
         lines: the name of the rows of a document, and what we read of each; they come as a list of that name.
         stamps: fields that tell changed rows, the best first.
     """
@@ -97,6 +100,7 @@ class Entity:
     keys: tuple[str, ...]
     needed: Mapping[str, str] = attrs.field(factory=dict)
     fields: tuple[str, ...] = ()
+    vital: tuple[str, ...] = ()
     joins: tuple[Join, ...] = ()
     lines: tuple[str, tuple[str, ...]] = ("", ())
     stamps: tuple[str, ...] = STAMPS
@@ -196,6 +200,7 @@ class Connection(_base.Connection, Protocol):
 
 _ADDRESS = ("BPAADDLIG", "POSCOD", "CTY", "SAT", "CRY", "TEL", "WEB")
 _PERSON = ("CNTFNA", "CNTLNA", "CNTLAN", "CNTCRY", "CNTTEL", "CNTMOB", "CNTWEB", "CNTFBDMAG")
+_PERSON_MARKS = ("CNTWEB", "CNTFBDMAG")
 _RELATION = ("CNTFNC", "CNTSRV", "TEL", "MOB", "WEB")
 _MAILING = (
     "put it on the representation or grant the right to it: it says who must not be mailed. mailing_flags=False does "
@@ -205,10 +210,20 @@ _MAILING = (
 
 def _party_joins(key: str) -> tuple[Join, ...]:
     return (
-        Join(table="BPARTNER", on={"BPRNUM": key}, fields=("BPRNAM", "LAN", "CRY", "BPRFBDMAG")),
-        Join(table="BPADDRESS", on={"BPATYP": PARTNER, "BPANUM": key, "BPAADD": "BPAADD"}, fields=_ADDRESS),
-        Join(table="CONTACT", on={"BPATYP": PARTNER, "BPANUM": key, "CCNCRM": "CNTNAM"}, fields=_RELATION),
-        Join(table="CONTACTCRM", on={"CCNCRM": "CNTNAM"}, fields=_PERSON),
+        Join(table="BPARTNER", on={"BPRNUM": key}, fields=("BPRNAM", "LAN", "CRY", "BPRFBDMAG"), marks=("BPRFBDMAG",)),
+        Join(
+            table="BPADDRESS",
+            on={"BPATYP": PARTNER, "BPANUM": key, "BPAADD": "BPAADD"},
+            fields=_ADDRESS,
+            marks=("WEB",),
+        ),
+        Join(
+            table="CONTACT",
+            on={"BPATYP": PARTNER, "BPANUM": key, "CCNCRM": "CNTNAM"},
+            fields=_RELATION,
+            marks=("CNTWEB",),
+        ),
+        Join(table="CONTACTCRM", on={"CCNCRM": "CNTNAM"}, fields=_PERSON, marks=_PERSON_MARKS),
     )
 
 
@@ -217,6 +232,7 @@ CUSTOMERS = Entity(
     table="BPCUSTOMER",
     keys=("BPCNUM",),
     needed={"BPARTNER.BPRFBDMAG|BPRFBDMAG": _MAILING},
+    vital=("BPCSTA",),
     fields=("BPCNAM", "BPCSTA", "BCGCOD", "CUR", "OSTCTL", "BPAADD", "CNTNAM"),
     joins=_party_joins("BPCNUM"),
 )
@@ -225,6 +241,7 @@ SUPPLIERS = Entity(
     table="BPSUPPLIER",
     keys=("BPSNUM",),
     needed={"BPARTNER.BPRFBDMAG|BPRFBDMAG": _MAILING},
+    vital=("ENAFLG",),
     fields=("BPSNAM", "ENAFLG", "BSGCOD", "CUR", "BPAADD", "CNTNAM"),
     joins=_party_joins("BPSNUM"),
 )
@@ -234,7 +251,7 @@ CONTACTS = Entity(
     keys=("BPATYP", "BPANUM", "CCNCRM"),
     needed={"CONTACTCRM.CNTFBDMAG|CNTFBDMAG": _MAILING},
     fields=_RELATION,
-    joins=(Join(table="CONTACTCRM", on={"CCNCRM": "CCNCRM"}, fields=_PERSON),),
+    joins=(Join(table="CONTACTCRM", on={"CCNCRM": "CCNCRM"}, fields=_PERSON, marks=_PERSON_MARKS),),
 )
 INVOICES = Entity(
     name="invoices",
@@ -244,6 +261,9 @@ INVOICES = Entity(
         *("BPCINV", "BPINAM", "BPIADDLIG", "BPIPOSCOD", "BPICTY", "BPISAT", "BPICRY", "INVDAT", "CUR"),
         *("INVNOT", "INVATI", "INVSTA", "INVTYP", "SIVTYP", "SNS"),
     ),
+    needed={"SNS|SINVOICE.SNS|INVTYP|SINVOICE.INVTYP": "it tells credit notes from invoices"},
+    vital=("INVDAT", "CUR", "INVNOT", "INVATI", "INVSTA"),
+    joins=(Join(table="SINVOICE", on={"NUM": "NUM"}, fields=("SNS", "INVTYP", "SIVTYP"), marks=("SNS",)),),
     lines=(
         "SINVOICED",
         ("SIDLIN", "ITMREF", "ITMDES1", "QTY", "GROPRI", "NETPRI", "NETPRIATI", "AMTNOTLIN", "AMTATILIN"),
@@ -257,6 +277,7 @@ SALES_ORDERS = Entity(
         *("SOHTYP", "SOHCAT", "BPCORD", "BPCNAM", "BPCADDLIG", "BPCPOSCOD", "BPCCTY", "BPCSAT", "BPCCRY", "ORDDAT"),
         *("CUR", "ORDNOT", "ORDATI", "ORDSTA", "DLVSTA", "INVSTA"),
     ),
+    vital=("ORDDAT", "CUR", "ORDNOT", "ORDATI", "ORDSTA"),
     lines=("SOHSOP", ("SOPLIN", "ITMREF", "ITMDES1", "QTY", "GROPRI", "NETPRI", "NETPRINOT", "NETPRIATI")),
 )
 # Editing one of these moves its own stamp, and not that of the customer, supplier or contact it belongs to.

@@ -46,6 +46,5 @@ def _stream(connection: Connection, entity: Entity, needs: Needs, ladder: Ladder
     connection.sample(entity, retry=ONCE)
     if not known.stamps:
         return f"{known.note or entity.table}, everything each time: lists have no change stamp"
-    # Nothing was changed tomorrow: one question tells whether it may be put.
-    next(ladder.changed(entity, connection.now(retry=ONCE) + timedelta(days=3)), None)
-    return f"{known.note or entity.table}, {ladder.found_by(entity) or 'everything each time'}"
+    # Nothing was changed tomorrow, so the question costs nothing where it may be put.
+    return f"{known.note or entity.table}, {ladder.probe(entity, connection.now(retry=ONCE) + timedelta(days=1))}"

@@ -88,14 +88,23 @@ class Ladder:
                 self._settle(entity, step, best=steps[0])
                 return
 
+    def probe(self, entity: Entity, since: datetime) -> str:
+        """Find out how changes are found, by one page at most of each way; says it for people."""
+        steps = _steps(self.connection.known(entity))
+        for step in steps:
+            try:
+                next(self.connection.pages(entity, step.question(since)), None)
+            except RefusedQuestionError:
+                if step is steps[-1]:
+                    raise
+            else:
+                self._settle(entity, step, best=steps[0])
+                break
+        return str(self._settled[entity.table])
+
     def has_stamp(self, entity: Entity) -> bool:
         """Whether rows of a list say at all when they were changed."""
         return bool(self.connection.known(entity).stamps)
-
-    def found_by(self, entity: Entity) -> str:
-        """How changes are found, for people; `""` while nobody knows."""
-        step = self._settled.get(entity.table)
-        return str(step) if step else ""
 
     def _settle(self, entity: Entity, step: Step, *, best: Step) -> None:
         if entity.table in self._settled:

@@ -56,7 +56,7 @@ class Owners:
     def _sides_of(self, entity: Entity) -> list[Entity]:
         if entity.table == CONTACTS.table:
             return [side for side in self.beside if side.table == PERSONS.table]
-        return [side for side in self.beside if entity.joins]
+        return list(self.beside)
 
     def _changes(self, side: Entity, entity: Entity, rows: Sequence[Row]) -> Changes:
         """Which partners (for contacts: which persons) the changed rows belong to."""

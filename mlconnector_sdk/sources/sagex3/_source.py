@@ -173,13 +173,13 @@ class SageX3(ErpSource[Connection]):
         with placed(SYSTEM, entity.table):
             self._needs(entity)
             since = _since(window)
-            if since is None or not self._stamps:
+            if since is None or not self._ladder.has_stamp(entity):
                 for rows in self._connection.pages(entity):
                     yield from self._pages(stream, entity, rows)
                 return
             done: set[str] = set()
             for rows in self._ladder.changed(entity, since):
-                if entity.joins and len(entity.keys) == 1:
+                if stream in {"customers", "suppliers"}:
                     done.update(_key(entity, row) for row in rows)
                 yield from self._pages(stream, entity, rows)
             if stream != "orders":
