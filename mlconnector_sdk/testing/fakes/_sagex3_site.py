@@ -38,11 +38,14 @@ class Row(dict[str, Any]):
 
     __slots__ = ("_columns", "_site", "table")
 
-    def __init__(self, site: SageX3Site, table: Table, values: Mapping[str, Any]) -> None:
+    def __init__(
+        self, site: SageX3Site, table: Table, values: Mapping[str, Any], stamps: Mapping[str, Any] | None = None
+    ) -> None:
         self._site = site
         self._columns = table.columns
         self.table = table.name
-        super().__init__((name, table.column(name).stored(value)) for name, value in values.items())
+        super().__init__(stamps or {})
+        super().update(table.stored(values))
 
     def __missing__(self, name: str) -> Any:
         return self._column(name).blank
@@ -234,7 +237,7 @@ class SageX3Site:
         Raises:
             ValueError: a code that the table does not have, or a value that does not fit its field.
         """
-        row = Row(self, self.tables[table], {**self._created(at), **values})
+        row = Row(self, self.tables[table], values, self._created(at))
         self.stores[table][row.key] = row
         return row
 
@@ -249,7 +252,7 @@ class SageX3Site:
         """
         row = self.stores[table][key]
         definition = self.tables[table]
-        values = {name: definition.column(name).stored(value) for name, value in fields.items()}
+        values = definition.stored(fields)
         before = row.key
         row.write({**self._changed(), **values} if stamp else values)
         if row.key != before:
@@ -283,7 +286,7 @@ class SageX3Site:
                     del self.stores[name][line.key]
 
     def _created(self, at: datetime | None) -> dict[str, Any]:
-        moment = at or self.now()
+        moment = (at or self.now()).astimezone(UTC).replace(microsecond=0)
         day = moment.astimezone(self.zone).date()
         users: dict[str, Any] = {"CREUSR": self.user, "UPDUSR": self.user}
         number = UUID(int=self._dice.getrandbits(128), version=4)

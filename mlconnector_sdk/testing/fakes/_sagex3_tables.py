@@ -135,6 +135,21 @@ class Table:
             raise ValueError(f"{self.name} has no column {name}")
         return self.columns[name]
 
+    def stored(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values as rows keep them.
+
+        Raises:
+            ValueError: a code that the table does not have, or a value that does not fit.
+        """
+        columns = self.columns
+        found: dict[str, Any] = {}
+        for name, value in values.items():
+            column = columns.get(name) or self.column(name)
+            # A large site has millions of short texts: those that fit go in as they are.
+            plain = type(value) is str and column.count == 1 and column.kind == "text" and len(value) <= column.size
+            found[name] = value if plain else column.stored(value)
+        return found
+
 
 def _column(name: str, definition: str) -> Column:
     text = definition.rstrip("*")
