@@ -106,10 +106,14 @@ class FakeProvideX:
         Raises:
             com_error: `Init` was not called, or objects are refused by errors.
         """
+        if session is not None and session not in self._sessions:
+            raise com_error.raised(f"{name}: the session is none of this process")
         trouble = (session or self).link.enter("NewObject")
         if self._home is None:
             raise com_error.raised("NewObject before Init")
         if trouble is not None:
+            if session is not None:
+                session.tell(trouble.text)
             return None
         if name == "SY_Session":
             return self._new_session()
@@ -144,5 +148,11 @@ class FakeProvideX:
         self._troubles.add(method, 0, text, times)
 
     def warn(self, method: str, text: str, *, times: int = 1) -> None:
-        """Let the next calls of a method that succeed answer -1 with this message."""
+        """Let the next calls of `nSetValue` or `nWrite` that succeed answer -1 with this message.
+
+        Raises:
+            ValueError: the method has no warnings.
+        """
+        if method not in {"nSetValue", "nWrite"}:
+            raise ValueError(f"{method} never answers -1: only nSetValue and nWrite do")
         self._troubles.add(method, -1, text, times)

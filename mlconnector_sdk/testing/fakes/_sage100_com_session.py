@@ -104,6 +104,10 @@ class Session(ComObject):
         """Whether it still takes its place in the process."""
         return not self._link.closed
 
+    def tell(self, text: str) -> None:
+        """Leave a message in `sLastErrorMsg`."""
+        self._said = text
+
     def spoil(self, text: str) -> com_error:
         """The error to raise; nothing gets through to the session afterwards."""
         return self._link.fail(text)
