@@ -27,6 +27,7 @@ from ._targets import (
     fingerprint_of,
     member_id,
 )
+from ._webhooks import WebhookEvent
 
 __all__ = [
     "STREAMS",
@@ -60,6 +61,7 @@ __all__ = [
     "Supplier",
     "Suppression",
     "UnreadableRow",
+    "WebhookEvent",
     "WriteResult",
     "fingerprint_of",
     "html_table",
