@@ -148,14 +148,19 @@ class Company:
 
     def next_number(self, table: str) -> str:
         """Hand out the next number of a numbered table; it is used up, whether a record follows or not."""
-        first = ("00",) if self.tables[table].key[0] in {"ARDivisionNo", "APDivisionNo"} else ()
         number = self._numbers.get(table, 0)
         while True:
             number += 1
             text = f"{number:0{_NUMBERED[table]}d}"
-            if not self.tables[table].starting_with(*first, text):
+            if not self._is_taken(self.tables[table], text):
                 self._numbers[table] = number
                 return text
+
+    def _is_taken(self, table: Table, number: str) -> bool:
+        """Whether a record has the number, in whatever division."""
+        if table.key[0].endswith("DivisionNo"):
+            return any((f"{division:02d}", number) in table.rows for division in range(100))
+        return bool(table.starting_with(number))
 
 
 class Sage100Site:
