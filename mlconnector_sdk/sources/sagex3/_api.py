@@ -73,12 +73,14 @@ class Join:
         on: the other table's key columns, and where their values come from: a field of ours, or a fixed number.
         fields: what we read of it; in rows they are called `TABLE.FIELD`.
         marks: fields of it that, all present in the entity's own rows, make reading it unnecessary.
+        vital: worth reading each record by its key, where lists do not say which row belongs to it.
     """
 
     table: str
     on: Mapping[str, str | int]
     fields: tuple[str, ...]
     marks: tuple[str, ...]
+    vital: bool = True
 
 
 @attrs.frozen(kw_only=True)
@@ -227,6 +229,11 @@ def _party_joins(key: str) -> tuple[Join, ...]:
     )
 
 
+def _contact_of(field: str) -> Join:
+    """The person a document names: a customer of many, such as a web shop's, has no address of its own."""
+    return Join(table="CONTACTCRM", on={"CCNCRM": field}, fields=("CNTWEB",), marks=("CNTWEB",), vital=False)
+
+
 CUSTOMERS = Entity(
     name="customers",
     table="BPCUSTOMER",
@@ -263,7 +270,10 @@ INVOICES = Entity(
     ),
     needed={"SNS|SINVOICE.SNS|INVTYP|SINVOICE.INVTYP": "it tells credit notes from invoices"},
     vital=("INVDAT", "CUR", "INVNOT", "INVATI", "INVSTA"),
-    joins=(Join(table="SINVOICE", on={"NUM": "NUM"}, fields=("SNS", "INVTYP", "SIVTYP"), marks=("SNS",)),),
+    joins=(
+        Join(table="SINVOICE", on={"NUM": "NUM"}, fields=("SNS", "INVTYP", "SIVTYP"), marks=("SNS",)),
+        _contact_of("CNINAM"),
+    ),
     lines=(
         "SINVOICED",
         ("SIDLIN", "ITMREF", "ITMDES1", "QTY", "GROPRI", "NETPRI", "NETPRIATI", "AMTNOTLIN", "AMTATILIN"),
@@ -278,6 +288,7 @@ SALES_ORDERS = Entity(
         *("CUR", "ORDNOT", "ORDATI", "ORDSTA", "DLVSTA", "INVSTA"),
     ),
     vital=("ORDDAT", "CUR", "ORDNOT", "ORDATI", "ORDSTA"),
+    joins=(_contact_of("CNTNAM"),),
     lines=("SOHSOP", ("SOPLIN", "ITMREF", "ITMDES1", "QTY", "GROPRI", "NETPRI", "NETPRINOT", "NETPRIATI")),
 )
 # Editing one of these moves its own stamp, and not that of the customer, supplier or contact it belongs to.

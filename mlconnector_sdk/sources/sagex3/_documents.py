@@ -38,9 +38,9 @@ class DocumentReader:
         """A row of `SINVOICEV` with its lines."""
         refuse_faulty(row)
         total, net = amount_in(row, "INVATI"), amount_in(row, "INVNOT")
-        credit = total < 0 or self._is_credit(row)
+        credit = self._is_credit(row, total)
         # A site's credit notes may be negative; ours are not.
-        sign = -1 if total < 0 else 1
+        sign = -1 if credit and total < 0 else 1
         status = text_in(row, "INVSTA")
         return Order(
             key=key_in(row, "NUM"),
@@ -50,6 +50,7 @@ class DocumentReader:
             final=self.posted is None or status.upper() in self.posted,
             status=status,
             customer_key=text_in(row, "BPCINV"),
+            email=_first(row, "CONTACTCRM.CNTWEB", "CNTWEB"),
             name=_first(row, "BPINAM"),
             currency=text_in(row, "CUR"),
             total=sign * total,
@@ -77,6 +78,7 @@ class DocumentReader:
             kind="order",
             status=states[0],
             customer_key=text_in(row, "BPCORD"),
+            email=_first(row, "CONTACTCRM.CNTWEB", "CNTWEB"),
             name=_first(row, "BPCNAM"),
             currency=text_in(row, "CUR"),
             total=total,
@@ -90,13 +92,13 @@ class DocumentReader:
             raw=row,
         )
 
-    def _is_credit(self, row: Row) -> bool:
-        if first_text(row, "SNS", "SINVOICE.SNS").startswith("-"):
+    def _is_credit(self, row: Row, total: Decimal) -> bool:
+        kinds = {first_text(row, field, f"SINVOICE.{field}").upper() for field in ("INVTYP", "SIVTYP")}
+        if kinds & self.credit_types or any("CREDIT" in kind for kind in kinds):
             return True
-        kinds = {
-            text_in(row, f"{table}{field}").upper() for field in ("INVTYP", "SIVTYP") for table in ("", "SINVOICE.")
-        }
-        return any(kind in self.credit_types or "CREDIT" in kind for kind in kinds)
+        # An invoice of a return may be negative as a whole: the sign of its kind decides, where there is one.
+        sign = first_text(row, "SNS", "SINVOICE.SNS")
+        return sign.startswith("-") if sign else total < 0
 
     def _address(self, row: Row, prefix: str) -> Address:
         return postal_address(
@@ -117,9 +119,9 @@ def _lines(row: Mapping[str, Any], name: str) -> list[Row]:
     return []
 
 
-def _first(row: Row, name: str) -> str:
-    names = occurrences(row, name)
-    return names[0].strip() if names else ""
+def _first(row: Row, *names: str) -> str:
+    texts = occurrences(row, *names)
+    return texts[0].strip() if texts else ""
 
 
 def _invoice_line(line: Row, number: int) -> OrderLine:

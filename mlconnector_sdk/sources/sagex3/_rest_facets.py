@@ -72,15 +72,18 @@ class Facets:
         vital = {*entity.vital, *own}
         missing = {code for code in vital if code not in listed}
         wanted = [join for join in entity.joins if not set(join.marks) <= set(listed)]
-        missing |= {source for join in wanted for source in _sources(join) if source not in listed}
+        missing |= {source for join in wanted if join.vital for source in _sources(join) if source not in listed}
         detailed: Mapping[str, str] = {}
-        if missing:
+        if missing or entity.lines[0]:
             detailed = self._facet(view, "$details", entity.keys, retry)
         details = not missing.isdisjoint(detailed)
-        flat = {*listed, *(detailed if details else ())}
+        # Documents are read by their key for their lines as well, where lists do not have them.
+        flat = {*listed, *(detailed if details or entity.lines[0] else ())}
         joins = [self._join(join, retry) for join in wanted if set(_sources(join)) <= flat]
         found = [one for one in joins if one is not None]
-        stamps = {name: _kind(name, listed) for name in entity.stamps if name in listed or name == _ETAG}
+        stamps: dict[str, StampKind] = {
+            name: _kind(name, listed) for name in entity.stamps if name in listed or name == _ETAG
+        }
         beside = {f"{one.join.table}.{field}" for one in found for field in self._shown(one)}
         fields = frozenset({*flat, *beside}) if listed else None
         known = Known(fields=fields, stamps=stamps, note=str(view))

@@ -136,12 +136,12 @@ class SageX3(ErpSource[Connection]):
             credit_types=labels(credit_types),
             corrects_field=corrects_field,
         )
-        self._entities = _entities(
+        entities = _entities(
             orders=orders, suppliers=suppliers == "own", mailing_flags=mailing_flags, posted=posted is not None
         )
-        self._entities = {
+        self._entities: Mapping[StreamName, Entity] = {
             name: attrs.evolve(entity.with_fields(*named[name]), stamps=self._stamps)
-            for name, entity in self._entities.items()
+            for name, entity in entities.items()
         }
         super().__init__(api.connect(retry))
         self._streams = {
