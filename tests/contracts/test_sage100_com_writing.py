@@ -211,6 +211,8 @@ def test_rights_are_asked_for_when_they_are_used(site, editor):
     assert (0, 0) == (editor.nDelete(), take(editor, number="NEW"))
     assert {"Racine"} == {row["City"] for row in customers(site).in_order()}
     assert set() == locks(site)
+    site.users["sync"].allow("AR_Customer_ui", "Create")
+    assert (2, 1) == (take(editor, number="NEW"), editor.nWrite())
 
 
 def test_next_numbers_are_used_up(site, editor):
