@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from mlconnector_sdk.testing import FakeProvideX
-from mlconnector_sdk.testing.fakes._sage100_com_calls import Messages
+from mlconnector_sdk.testing.fakes._sage100_com_calls import Manner, Messages
 from mlconnector_sdk.testing.fakes._sage100_com_catalog import OBJECTS
 from mlconnector_sdk.testing.fakes._sage100_site import MAINTENANCE
 from tests.contracts._sage100_boi import (
@@ -240,6 +240,9 @@ def test_each_dispatch_is_a_process_of_its_own(site):
     assert (0, "Not today.") == (session.nSetUser("sync", "secret"), session.sLastErrorMsg)
     assert log_on(two) is not None
     assert 2 == script.dispatched
+    script.manner = Manner(home=r"D:\MAS90\Home")
+    with pytest.raises(COM_ERROR):
+        script.dispatch("ProvideX.Script").Init(HOME)
     with pytest.raises(COM_ERROR, match="Invalid class string"):
         script.dispatch("ProvideX")
 

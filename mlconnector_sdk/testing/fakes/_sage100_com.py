@@ -38,6 +38,7 @@ class FakeProvideX:
         manner: see `Manner`; its fields may be given by name instead.
 
     Attributes:
+        manner: may be set anew; processes that `dispatch` starts from then on behave so.
         com_error: the class of its COM errors, which stands for `pywintypes.com_error`.
 
     Example:
