@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .retry import RetryPolicy
     from .sources.acumatica import Acumatica
     from .sources.sage300 import Sage300
+    from .sources.sagex3 import SageX3
     from .sources.syspro import Syspro
     from .state import MemoryStateStore, SQLiteStateStore, SQLStateStore
     from .sync import SyncEngine
@@ -48,6 +49,7 @@ __all__ = [
     "SQLStateStore",
     "SQLiteStateStore",
     "Sage300",
+    "SageX3",
     "Store",
     "SyncEngine",
     "SyncPolicy",
@@ -72,6 +74,7 @@ _HOMES = {
     "SQLStateStore": "state",
     "SQLiteStateStore": "state",
     "Sage300": "sources.sage300",
+    "SageX3": "sources.sagex3",
     "Store": "models",
     "SyncEngine": "sync",
     "SyncPolicy": "policy",

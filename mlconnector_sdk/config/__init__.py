@@ -15,7 +15,7 @@ from ._pipeline import (
     load_config,
 )
 from ._secrets import SecretLookup, Secrets
-from ._sources import AcumaticaConfig, AuthConfig, Sage300Config, SourceConfig, SysproConfig
+from ._sources import AcumaticaConfig, AuthConfig, Sage300Config, SageX3Config, SourceConfig, SysproConfig
 
 __all__ = [
     "AcumaticaConfig",
@@ -26,6 +26,7 @@ __all__ = [
     "PipelineConfig",
     "RetryConfig",
     "Sage300Config",
+    "SageX3Config",
     "SecretLookup",
     "Secrets",
     "SourceConfig",

@@ -12,7 +12,7 @@ import attrs
 from ..protocols import Source
 from ._secrets import SecretLookup
 
-__all__ = ["SOURCES", "AcumaticaConfig", "AuthConfig", "Sage300Config", "SourceConfig", "SysproConfig"]
+__all__ = ["SOURCES", "AcumaticaConfig", "AuthConfig", "Sage300Config", "SageX3Config", "SourceConfig", "SysproConfig"]
 
 
 @attrs.frozen(kw_only=True)
@@ -96,6 +96,52 @@ class Sage300Config:
 
 
 @attrs.frozen(kw_only=True)
+class SageX3Config:
+    """The settings of `mlconnector_sdk.SageX3` that plain data can hold.
+
+    Attributes:
+        api: `rest` (api1).
+        representations: of api1, by class: `{"BPCUSTOMER": "YMCBPC"}`.
+        posted: values of INVSTA that mean posted; without them the usual ones.
+    """
+
+    system: Literal["sagex3"]
+    api: Literal["rest"]
+    url: str
+    endpoint: str
+    username: str
+    password: str = attrs.field(repr=False)
+    representations: dict[str, str] = attrs.field(factory=dict)
+    orders: Literal["invoices", "sales_orders"] = "invoices"
+    suppliers: Literal["own", "none"] = "own"
+    posted: list[str] | None = None
+    customer_email: Literal["contact", "address"] = "contact"
+    mailing_flags: bool = True
+    optout_field: str | None = None
+
+    def build(self, secret: SecretLookup) -> Source:
+        """The source of it."""
+        from ..sources.sagex3 import POSTED, SageX3, SageX3Rest
+
+        door = SageX3Rest(
+            self.url,
+            endpoint=self.endpoint,
+            username=self.username,
+            password=secret(self.password, "source.password"),
+            representations=self.representations,
+        )
+        return SageX3(
+            api=door,
+            orders=self.orders,
+            suppliers=self.suppliers,
+            customer_email=self.customer_email,
+            mailing_flags=self.mailing_flags,
+            optout_field=self.optout_field,
+            posted=POSTED if self.posted is None else self.posted,
+        )
+
+
+@attrs.frozen(kw_only=True)
 class SysproConfig:
     """The settings of `mlconnector_sdk.Syspro` that plain data can hold.
 
@@ -169,8 +215,13 @@ def _auth(config: AuthConfig, secret: SecretLookup) -> Any:
     )
 
 
-SourceConfig: TypeAlias = AcumaticaConfig | Sage300Config | SysproConfig
+SourceConfig: TypeAlias = AcumaticaConfig | Sage300Config | SageX3Config | SysproConfig
 """Any source that a config can describe."""
 
-SOURCES: dict[str, type] = {"acumatica": AcumaticaConfig, "sage300": Sage300Config, "syspro": SysproConfig}
+SOURCES: dict[str, type] = {
+    "acumatica": AcumaticaConfig,
+    "sage300": Sage300Config,
+    "sagex3": SageX3Config,
+    "syspro": SysproConfig,
+}
 """The same by `system`."""

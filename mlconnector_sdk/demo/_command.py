@@ -13,6 +13,7 @@ from ..errors import MLConnectorError
 from ._erps import DemoClock, SimulatedAcumatica, SimulatedERP
 from ._paper import line
 from ._sage300 import SimulatedSage300
+from ._sagex3 import SimulatedSageX3
 from ._story import Demo, NotAsPromisedError
 from ._syspro import SimulatedSyspro
 
@@ -21,6 +22,7 @@ __all__ = ["main"]
 ERPS: dict[str, Callable[[int, DemoClock, float], SimulatedERP]] = {
     "acumatica": SimulatedAcumatica,
     "sage300": SimulatedSage300,
+    "sagex3": SimulatedSageX3,
     "syspro": SimulatedSyspro,
 }
 """What `--source` can name: how each is made from a number of customers, a clock and a latency in seconds."""
