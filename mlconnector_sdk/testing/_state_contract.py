@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta, timezone
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,10 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from ..cursors import HighWaterMark
 from ..errors import LeaseHeldError, StateError
-from ..models import AuditEntry, DeadLetter, Lease, Link, Note, Suppression
+from ..models import AuditEntry, DeadLetter, Lease, Link, Suppression
 from ..protocols import StateStore
-from ._lease_contract import HOUR, NOW, LeaseContract, commit, some_links, together
+from ._lease_contract import HOUR, NOW, commit, some_links, together
+from ._note_contract import NoteContract, note
 from ._state_values import LINKS, MARKS, PAYLOADS, TIMES
 
 __all__ = ["StateStoreContract"]
@@ -48,11 +48,7 @@ def _entry(key: str = "", stream: str = "customers", job_id: str = "job") -> Aud
     return AuditEntry(at=NOW, job_id=job_id, stream=stream, key=key, outcome="created")
 
 
-def _note(key: str, kind: str = "batch") -> Note:
-    return Note(kind=kind, key=key, payload={"stage": "products"}, at=NOW)
-
-
-class StateStoreContract(LeaseContract):
+class StateStoreContract(NoteContract):
     """Subclass it in a test file, name the class `Test…`, and say how a store is made.
 
     Example::
@@ -283,24 +279,6 @@ class StateStoreContract(LeaseContract):
 
         assert {"a@x": suppression} == store.suppressions("acme", ["a@x"])
 
-    def test_notes_are_replaced_and_dropped(self, store: StateStore, lease: Lease) -> None:
-        """Notes are kept by kind and key, the latest counts, and come in order of their keys until dropped."""
-        first, second = _note("b2"), _note("b10")
-        commit(store, lease, notes=(first, second, _note("b2", kind="receipt")))
-        later = attrs.evolve(first, payload={"stage": "orders", "amount": Decimal("1.10")}, at=NOW + HOUR)
-        commit(store, lease, notes=(later,), dropped=(("receipt", "b2"), ("batch", "unknown")))
-
-        assert [second, later] == list(store.notes("acme", "batch"))
-        assert [later] == list(store.notes("acme", "batch", keys=["b2", "b3"]))
-        assert [] == list(store.notes("acme", "receipt"))
-        assert [] == list(store.notes("other", "batch"))
-
-    def test_a_note_outlasts_dropping(self, store: StateStore, lease: Lease) -> None:
-        """A note both dropped and written in one checkpoint stays."""
-        commit(store, lease, notes=(_note("b1"),), dropped=(("batch", "b1"),))
-
-        assert [_note("b1")] == list(store.notes("acme", "batch"))
-
     # All or nothing.
 
     @pytest.mark.parametrize(
@@ -309,7 +287,7 @@ class StateStoreContract(LeaseContract):
             {"dead_letters": (_dead("C9", payload={"x": object()}),)},
             {"dead_letters": (_dead("C9", payload={1: "x"}),)},
             {"audit": (attrs.evolve(_entry("C9"), at=datetime(2026, 3, 1)),)},  # noqa: DTZ001
-            {"notes": (_note("C9" * 200),)},
+            {"notes": (note("C9" * 200),)},
             {"links": (Link(stream="customers", key="C9" * 200),)},
             {"links": (Link(stream="customers", key="C9", address="\ud800"),)},
             {"links": (Link(stream="customers", key="C9", address="\0"),)},
