@@ -34,6 +34,7 @@ SAME_LAYER = {
     ("auth", "credentials"),
     ("config", "sync"),
     ("demo", "testing"),
+    ("testing", "agents"),  # the simulated Sage 100 answers through the real agent
 }
 """Neighbours that may be imported all the same: (importer, target)."""
 
