@@ -269,15 +269,11 @@ class Discovery:
         yield from read(fresh(chain(self._clues.keys("contacts"), self._primary_contacts())))
 
     def _primary_contacts(self) -> Iterator[Key]:
-        primary, self._primary = self._primary, None
-        if primary is None:
+        if self._primary is None:
             # Customers were not read right before.
-            keys = chain(self._known_keys("customers"), self._clues.keys("customers"))
-            found = self._read(CUSTOMER, keys)
-            codes = ((key, str(row.get("ContactCode") or "")) for key, row in found if row is not None)
-        else:
-            codes = ((key, code) for key, code in primary.items())
-        return ((*key, code) for key, code in codes if code)
+            deque(self._customers(None), maxlen=0)
+        primary, self._primary = self._primary or {}, None
+        return ((*key, code) for key, code in primary.items() if code)
 
     # -- orders -----------------------------------------------------------------------------------------------------
 

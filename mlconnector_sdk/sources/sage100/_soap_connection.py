@@ -201,7 +201,7 @@ class SoapConnection:
             system=SYSTEM,
             what="where to begin",
             ok=not blind,
-            detail="no record is known, and none can be listed" if blind else "keys are known",
+            detail="no record is known, and none can be listed" if blind else "there are keys to ask for",
             cure="give first_order, first_customers or keys",
         )
         gap = self._clues.gap

@@ -40,6 +40,7 @@ _OTHER_CONTRACT = frozenset({"ActionNotSupported", "DeserializationFailed", "Mus
 _INTERNAL = ("an exception occurred", "unable to process the request due to an internal error")
 _COLUMN = re.compile(r"column (\w+)")
 _VALIDATION = re.compile(r"could not set |failed validation|is read.?only", re.IGNORECASE)
+_COMPANY = re.compile(r"\bcompany\b", re.IGNORECASE)
 _PERSONAL = re.compile(r"'[^']*'|\"[^\"]*\"|\S+@\S+")
 
 
@@ -87,7 +88,13 @@ class Verdicts:
                 f"the web service failed without a reason{at} in company {self.company}: {_EVENT_LOG}",
                 reason="exception_occurred",
             )
-        return RecordRejectedError(f"Sage 100 refuses the call ({_shown(code)}: {_shown(text)})", reason="fault")
+        if _COMPANY.search(text):
+            return AuthenticationError(
+                f"Sage 100 refuses company {self.company} ({_shown(text)}): check the company's code, and that Company "
+                "Maintenance enables it for web services",
+                reason="bad_company",
+            )
+        return RecordRejectedError(f"Sage 100 refuses the call ({_shown(code)}, {_shown(text)})", reason="fault")
 
     def _about_the_user(self, text: str) -> MLConnectorError | None:
         if "logon failure" in text:
@@ -142,8 +149,9 @@ def _data_error(code: str, text: str) -> RecordRejectedError:
 
 
 def _shown(text: str) -> str:
-    """A vendor's text, fit for one line of a log: quoted values, which may be personal, are cut out."""
-    return "".join(sign for sign in _PERSONAL.sub("…", text) if sign.isprintable())[:160]
+    """A vendor's text, fit for the middle of a line: quoted values, which may be personal, are cut out."""
+    plain = _PERSONAL.sub("…", text).replace(": ", " - ")
+    return "".join(sign for sign in plain if sign.isprintable())[:160]
 
 
 def _web_page(operation: str) -> MLConnectorError:
