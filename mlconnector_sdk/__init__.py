@@ -1,4 +1,4 @@
-"""Keeps a Mailchimp audience and store in step with an ERP: Acumatica, Sage 300 or SYSPRO.
+"""Keeps a Mailchimp audience and store in step with an ERP: Acumatica, Sage 300, Sage X3 or SYSPRO.
 
 The names a program starts with can be imported from here. They load on first use, so that importing the package costs
 next to nothing and brings in neither SOAP nor a database driver:
