@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -107,7 +108,7 @@ class _Trouble:
         left = known.at + self.pause - self.clock()
         if left > timedelta():
             message = "Sage 100 refused the agent's user twice in a row: mend user or password, then wait"
-            raise _HeldBackError("SAGE_LOGON_FAILED", message, retry_after=int(left.total_seconds()) + 1)
+            raise _HeldBackError("SAGE_LOGON_FAILED", message, retry_after=math.ceil(left.total_seconds()))
 
 
 class SessionPool:
