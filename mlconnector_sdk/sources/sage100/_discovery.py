@@ -148,13 +148,18 @@ class _Numbers:
         """
         known = self._in_order()
         found: list[_Walk] = []
-        stop = _HIGHEST + 1
-        for place in range(len(known) - 1, -1, -1):
-            if len(found) < _ENDS and stop - known[place] > gap:
-                found.append(_Walk(start=max(known[place] - gap, 1), last=known[place], stop=stop))
-            stop = known[place]
+        stop, place = _HIGHEST + 1, len(known) - 1
         if first is not None and (not known or known[-1] < first):
-            found.insert(0, _Walk(start=first, last=first - 1))
+            found.append(_Walk(start=first, last=first - 1))
+            stop = first
+        while place >= 0 and len(found) < _ENDS:
+            last = known[place]
+            while place > 0 and known[place] - known[place - 1] <= gap:
+                place -= 1
+            before = known[place - 1] if place else 0
+            # Each number belongs to one walk.
+            found.append(_Walk(start=max(last - gap, before + 1), last=last, stop=stop))
+            stop, place = found[-1].start, place - 1
         return found
 
     def _in_order(self) -> array[int]:
