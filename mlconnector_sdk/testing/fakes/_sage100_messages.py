@@ -21,7 +21,6 @@ _INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 _DISPATCHER = "http://schemas.microsoft.com/net/2005/12/windowscommunicationfoundation/dispatcher"
 _NIL = f"{{{_INSTANCE}}}nil"
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-_INTEGER = re.compile(r"[+-]?\d+")
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
 
 
@@ -107,12 +106,6 @@ def _as_decimal(text: str) -> Decimal:
     return Decimal(text.strip())
 
 
-def _as_whole(text: str) -> int:
-    if not _INTEGER.fullmatch(text.strip()):
-        raise ValueError(text)
-    return int(text)
-
-
 def _as_moment(text: str) -> datetime:
     if "T" not in text:
         raise ValueError(text)
@@ -122,7 +115,6 @@ def _as_moment(text: str) -> datetime:
 _CONVERTERS: Mapping[str, Any] = {
     "string": str,
     "decimal": _as_decimal,
-    "int": _as_whole,
     "dateTime": _as_moment,
 }
 

@@ -158,10 +158,9 @@ class Trade:
         key = self.post_invoice(invoice, {**values, "OrderDate": order["OrderDate"]}, lines, day, user, at)
         done = {"InvoicedAmt": billed, "LastInvoiceNo": invoice, "LastInvoiceDate": day}
         self.end_order(number, "C", user, at, **done)
-        for line in lines:
-            if self.company.retains_history:
-                kept = (number, line["LineSeqNo"])
-                self.table(HISTORY_LINE).put(kept, {"QuantityShipped": line.get("QuantityOrdered", 0)})
+        for line in lines if self.company.retains_history else ():
+            shipped = {"QuantityShipped": line.get("QuantityOrdered", 0)}
+            self.table(HISTORY_LINE).put((number, line["LineSeqNo"]), shipped)
         return key
 
     def post_invoice(
