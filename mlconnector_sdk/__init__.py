@@ -1,4 +1,4 @@
-"""Keeps a Mailchimp audience and store in step with an ERP: Acumatica, Sage 300, Sage X3 or SYSPRO.
+"""Keeps a Mailchimp audience and store in step with an ERP: Acumatica, Sage 100, Sage 300, Sage X3 or SYSPRO.
 
 The names a program starts with can be imported from here. They load on first use, so that importing the package costs
 next to nothing and brings in neither SOAP nor a database driver:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .policy import SyncPolicy
     from .retry import RetryPolicy
     from .sources.acumatica import Acumatica
+    from .sources.sage100 import Sage100
     from .sources.sage300 import Sage300
     from .sources.sagex3 import SageX3
     from .sources.syspro import Syspro
@@ -48,6 +49,7 @@ __all__ = [
     "RetryPolicy",
     "SQLStateStore",
     "SQLiteStateStore",
+    "Sage100",
     "Sage300",
     "SageX3",
     "Store",
@@ -73,6 +75,7 @@ _HOMES = {
     "RetryPolicy": "retry",
     "SQLStateStore": "state",
     "SQLiteStateStore": "state",
+    "Sage100": "sources.sage100",
     "Sage300": "sources.sage300",
     "SageX3": "sources.sagex3",
     "Store": "models",

@@ -15,7 +15,15 @@ from ._pipeline import (
     load_config,
 )
 from ._secrets import SecretLookup, Secrets
-from ._sources import AcumaticaConfig, AuthConfig, Sage300Config, SageX3Config, SourceConfig, SysproConfig
+from ._sources import (
+    AcumaticaConfig,
+    AuthConfig,
+    Sage100Config,
+    Sage300Config,
+    SageX3Config,
+    SourceConfig,
+    SysproConfig,
+)
 
 __all__ = [
     "AcumaticaConfig",
@@ -25,6 +33,7 @@ __all__ = [
     "MembersConfig",
     "PipelineConfig",
     "RetryConfig",
+    "Sage100Config",
     "Sage300Config",
     "SageX3Config",
     "SecretLookup",

@@ -12,7 +12,16 @@ import attrs
 from ..protocols import Source
 from ._secrets import SecretLookup
 
-__all__ = ["SOURCES", "AcumaticaConfig", "AuthConfig", "Sage300Config", "SageX3Config", "SourceConfig", "SysproConfig"]
+__all__ = [
+    "SOURCES",
+    "AcumaticaConfig",
+    "AuthConfig",
+    "Sage100Config",
+    "Sage300Config",
+    "SageX3Config",
+    "SourceConfig",
+    "SysproConfig",
+]
 
 
 @attrs.frozen(kw_only=True)
@@ -60,6 +69,63 @@ class AcumaticaConfig:
             orders=self.orders,
             optout_field=self.optout_field,
             customer_email=self.customer_email,
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Sage100Config:
+    """The settings of `mlconnector_sdk.Sage100` that plain data can hold.
+
+    Attributes:
+        api: `agent`, which takes a `token`, or `soap` (web services), which takes `username` and `password`; `url` is
+            the agent's address, or that of the WSDL.
+        first_order, first_customers: where the web services begin to look while nothing is known.
+    """
+
+    system: Literal["sage100"]
+    api: Literal["agent", "soap"]
+    url: str
+    company: str
+    token: str = attrs.field(default="", repr=False)
+    username: str = ""
+    password: str = attrs.field(default="", repr=False)
+    ca_bundle: str | None = None
+    timezone: str = "UTC"
+    orders: Literal["sales_orders", "order_history", "invoices"] = "sales_orders"
+    optout_field: str | None = None
+    flag_field: str | None = None
+    exclude_keys: list[str] = attrs.field(factory=list)
+    gl_accounts: list[str] = attrs.field(factory=list)
+    first_order: str = ""
+    first_customers: list[str] = attrs.field(factory=list)
+
+    def build(self, secret: SecretLookup) -> Source:
+        """The source of it."""
+        from ..sources.sage100 import Sage100
+
+        return Sage100(
+            company=self.company,
+            api=self._api(secret),
+            timezone=self.timezone,
+            orders=self.orders,
+            optout_field=self.optout_field,
+            flag_field=self.flag_field,
+            exclude_keys=self.exclude_keys,
+            gl_accounts=self.gl_accounts,
+        )
+
+    def _api(self, secret: SecretLookup) -> Any:
+        from ..sources.sage100 import Sage100Agent, Sage100Soap
+
+        if self.api == "agent":
+            return Sage100Agent(self.url, token=secret(self.token, "source.token"), ca_bundle=self.ca_bundle)
+        return Sage100Soap(
+            self.url,
+            username=self.username,
+            password=secret(self.password, "source.password"),
+            ca_bundle=self.ca_bundle,
+            first_order=self.first_order,
+            first_customers=self.first_customers,
         )
 
 
@@ -215,11 +281,12 @@ def _auth(config: AuthConfig, secret: SecretLookup) -> Any:
     )
 
 
-SourceConfig: TypeAlias = AcumaticaConfig | Sage300Config | SageX3Config | SysproConfig
+SourceConfig: TypeAlias = AcumaticaConfig | Sage100Config | Sage300Config | SageX3Config | SysproConfig
 """Any source that a config can describe."""
 
 SOURCES: dict[str, type] = {
     "acumatica": AcumaticaConfig,
+    "sage100": Sage100Config,
     "sage300": Sage300Config,
     "sagex3": SageX3Config,
     "syspro": SysproConfig,

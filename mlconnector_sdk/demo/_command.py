@@ -12,6 +12,7 @@ from pathlib import Path
 from ..errors import MLConnectorError
 from ._erps import DemoClock, SimulatedAcumatica, SimulatedERP
 from ._paper import line
+from ._sage100 import SimulatedSage100
 from ._sage300 import SimulatedSage300
 from ._sagex3 import SimulatedSageX3
 from ._story import Demo, NotAsPromisedError
@@ -21,6 +22,7 @@ __all__ = ["main"]
 
 ERPS: dict[str, Callable[[int, DemoClock, float], SimulatedERP]] = {
     "acumatica": SimulatedAcumatica,
+    "sage100": SimulatedSage100,
     "sage300": SimulatedSage300,
     "sagex3": SimulatedSageX3,
     "syspro": SimulatedSyspro,

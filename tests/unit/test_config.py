@@ -69,6 +69,26 @@ def test_every_state_store_can_be_configured(state, kind):
 @pytest.mark.parametrize(
     ("source", "shown"),
     [
+        (
+            {
+                "system": "sage100",
+                "api": "agent",
+                "url": "https://erp.acme.org",
+                "company": "ABC",
+                "token": "s:password",
+            },
+            "<Sage100 ",
+        ),
+        (
+            {
+                "system": "sage100",
+                "api": "soap",
+                "url": "https://erp.acme.org/eBusinessWebServices/MasBasicWsdl.svc?wsdl",
+                "company": "ABC",
+                "first_order": "0000001",
+            },
+            "<Sage100 ",
+        ),
         ({"system": "sage300", "url": "https://erp.acme.org/Sage300WebApi", "company": "SAMLTD"}, "<Sage300 "),
         (
             {"system": "sagex3", "api": "rest", "url": "https://x3.acme.org:8124", "endpoint": "SEED", "posted": ["3"]},
@@ -84,7 +104,7 @@ def test_every_state_store_can_be_configured(state, kind):
 )
 def test_every_erp_can_be_configured(source, shown):
     """Each ERP's settings become its source, with the secret looked up and nowhere shown."""
-    user = {"username": "sync"} if source["system"] in {"sage300", "sagex3"} else {"user": "sync"}
+    user = {"username": "sync"} if source["system"] in {"sage100", "sage300", "sagex3"} else {"user": "sync"}
     built = build_parts(config(source={**source, **user, "password": "s:password"}), secrets=SECRETS)["source"]
 
     assert repr(built).startswith(shown)
@@ -125,7 +145,10 @@ def test_secrets_come_from_environment_files_and_the_caller(tmp_path, monkeypatc
         ({"sink": {"key": "env:NO_SUCH_NAME", "list_id": "a1"}}, "sink.key: no secret found for env:NO_SUCH_NAME"),
         ({"state": {"kind": "sqlite"}}, "state.path"),
         ({"policy": {"inactive": "delete"}}, "config.policy"),
-        ({"source": {"system": "sap"}}, "config.source: system must be one of acumatica, sage300, sagex3, syspro"),
+        (
+            {"source": {"system": "sap"}},
+            "config.source: system must be one of acumatica, sage100, sage300, sagex3, syspro",
+        ),
         ({"source": "acumatica"}, "config.source: expected settings, got str"),
         ({"state": {"kind": "memory", "path": 5}}, "config.state.path"),
         ({"sink": {"key": "s:key", "list_id": "a1", "concurrency": "8"}}, "config.sink.concurrency"),
