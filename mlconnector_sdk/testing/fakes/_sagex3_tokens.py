@@ -321,10 +321,10 @@ class CloudGateway:
         host = f"api.{self.region}-sagex3.example"
         issued = int(now.timestamp())
         common = {"iss": host, "aud": host, "iat": issued, "region": self.region, "sub": grant.subject}
-        ends = {"azp": self.client_id, "scopes": grant.scope, "jti": secrets.token_hex(8)}
+        ends = {"azp": self.client_id, "scopes": grant.scope}
         life, longer = int(_ACCESS_LIFE.total_seconds()), int(_REFRESH_LIFE.total_seconds())
         access = signed({**common, "exp": issued + life, **ends}, self._key)
-        refresh = signed({**common, "exp": issued + longer, **ends}, self._key)
+        refresh = signed({**common, "exp": issued + longer, **ends, "jti": secrets.token_hex(8)}, self._key)
         self._access[access] = (grant, now + _ACCESS_LIFE)
         self._refreshers[refresh] = _Refresher(grant, now + _REFRESH_LIFE)
         return dict(zip(self.names, (access, refresh, life, "Bearer"), strict=True))
