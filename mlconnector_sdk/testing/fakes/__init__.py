@@ -5,6 +5,7 @@ from ._mailchimp import FakeMailchimp
 from ._sage100 import FakeSage100
 from ._sage100_com import FakeProvideX
 from ._sage300 import FakeSage300
+from ._sagex3 import FakeSageX3
 from ._server import FakeServer, Fault, LoggedRequest, Reply, Request
 from ._syspro import FakeSyspro
 
@@ -14,6 +15,7 @@ __all__ = [
     "FakeProvideX",
     "FakeSage100",
     "FakeSage300",
+    "FakeSageX3",
     "FakeServer",
     "FakeSyspro",
     "Fault",

@@ -120,18 +120,21 @@ def _shown(field: Field, read: Read, form: Dimensions) -> list[_Shown]:
     column = field.column
     if column.count == 1:
         return [_Shown(field.name, column, read, field.hidden)]
-    if form in {"array", "objects"}:
-        if form == "array":
-            return [_Shown(field.name, column, read, field.hidden, several=True)]
-        name = field.name
-        objects: Read = lambda row: [{name: value} for value in read(row)]  # noqa: E731
-        return [_Shown(name, column, objects, field.hidden, several=True)]
-    first, mark = (0, "_") if form == "from zero" else (1, "")
     single = attrs.evolve(column, count=1)
+    if field.occurrence is not None:
+        return [_Shown(field.name, single, _occurrence(read, field.occurrence - 1), field.hidden)]
+    if form in {"array", "objects"}:
+        whole = read if form == "array" else _objects(read, field.name)
+        return [_Shown(field.name, column, whole, field.hidden, several=True)]
+    first, mark = (0, "_") if form == "from zero" else (1, "")
     return [
         _Shown(f"{field.name}{mark}{first + at}", single, _occurrence(read, at), field.hidden)
         for at in range(column.count)
     ]
+
+
+def _objects(read: Read, name: str) -> Read:
+    return lambda row: [{name: value} for value in read(row)]
 
 
 def _occurrence(read: Read, at: int) -> Read:

@@ -1,8 +1,8 @@
 """Classes and representations of a fake Sage X3: which fields of which tables a facet shows, and under which names.
 
 A facet is written as a list of properties. `BPCNAM` is a field of the class's own table, `address.POSCOD` one of a row
-joined to it, `ADDLIG=address.BPAADDLIG` the same under another name, and `?UPDDATTIM` one that may be sorted and
-filtered by but is not shown.
+joined to it, `ADDLIG=address.BPAADDLIG` the same under another name, `WEB1=address.WEB#1` the first of several, and
+`?UPDDATTIM` one that may be sorted and filtered by but is not shown.
 """
 
 from __future__ import annotations
@@ -42,12 +42,13 @@ class Representation:
 
 @attrs.frozen
 class Field:
-    """A property of a facet: where it comes from and whether it is visible."""
+    """A property of a facet: where it comes from, which of several occurrences it is, and whether it is visible."""
 
     name: str
     join: str
     column: Column
     hidden: bool = False
+    occurrence: int | None = None
 
 
 CLASSES: Mapping[str, str] = {
@@ -195,7 +196,11 @@ def fields_of(site: SageX3Site, table: str, text: str) -> list[Field]:
     found: list[Field] = []
     for word in text.split():
         name, equals, path = word.removeprefix("?").rpartition("=")
+        path, _, number = path.partition("#")
         join, _, code = path.rpartition(".")
-        owner = joined(site, table, join)[0] if join else site.tables[table]
-        found.append(Field(name if equals else code, join, owner.column(code), word.startswith("?")))
+        column = (joined(site, table, join)[0] if join else site.tables[table]).column(code)
+        if number and not (number.isdigit() and 1 <= int(number) <= column.count):
+            raise ValueError(f"{code} occurs {column.count} times: there is no {word}")
+        occurrence = int(number) if number else None
+        found.append(Field(name if equals else f"{code}{number}", join, column, word.startswith("?"), occurrence))
     return found
