@@ -44,7 +44,6 @@ __all__ = [
 
 Facet: TypeAlias = Literal["$query", "$details"]
 
-_API = "/api1/"
 _WHERE_LENGTH = 1400
 """Longest condition we send: addresses beyond 2 kB are known to be refused on the way."""
 
@@ -95,17 +94,18 @@ def prototype_path(representation: str, facet: Facet) -> str:
     return f"/$prototypes('{quote(representation)}.{facet}')"
 
 
-def next_path(link: str, root: str) -> str | None:
-    """A link as path and query below `root`, whatever host it names: credentials go to the configured one only.
+def next_path(link: str, place: str) -> str | None:
+    """A link as path and query below `place`, the endpoint's path, whatever host it names.
 
-    Links of a server behind a proxy name its internal host. `None` where it is no address of the API.
+    Links of a server behind a proxy name its internal host, and credentials go to the configured one only. `None` where
+    it is no address of the endpoint.
     """
-    parts = urlsplit(link)
-    before, found, path = parts.path.partition(_API)
-    if not found and not before.startswith("/"):
+    try:
+        parts = urlsplit(link)
+    except ValueError:
         return None
-    own = f"{_API}{path}" if found else parts.path
-    return f"{root}{own}{f'?{parts.query}' if parts.query else ''}"
+    _, found, path = parts.path.partition(f"{place}/")
+    return f"/{path}{f'?{parts.query}' if parts.query else ''}" if found else None
 
 
 def where_any(conditions: Iterable[Condition], names: Mapping[str, str]) -> Iterator[str]:

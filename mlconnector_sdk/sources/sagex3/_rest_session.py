@@ -6,15 +6,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
-from ..._http import HttpClient, HttpReply
+from ..._http import HttpClient
 from ...errors import AuthenticationError, ContractError
 from ...protocols import WaitListener
 from ...retry import RetryPolicy
-from .._base import placed
 from ._api import SYSTEM
 from ._api1 import judge, next_path, refused
 
@@ -72,7 +70,14 @@ class RestSession:
             operation: `GET BPCUSTOMER/YMCBPC.$query`.
             fields: those that the question names, besides the key, to be told where the server does not know one.
         """
-        return self._get(f"{self._path}{path}", operation, fields, retry)
+        try:
+            reply = self._http.request("GET", f"{self._path}{path}", operation=operation, retry=retry)
+        except AuthenticationError as error:
+            raise refused(operation) from error
+        except ContractError as error:
+            _explain(error, operation, list(fields))
+            raise
+        return reply.json(decimals=True), reply.date
 
     def follow(self, link: str, operation: str) -> Any:
         """The body behind a link to the next page.
@@ -80,45 +85,22 @@ class RestSession:
         Raises:
             ContractError: the link leads out of the API.
         """
-        path = next_path(link, urlsplit(self._http.base_url).path)
+        path = next_path(link, self._path)
         if path is None:
             raise ContractError(
-                "the link to the next page is no address of the API", system=SYSTEM, operation=operation
+                "the link to the next page leads out of the API", system=SYSTEM, operation=operation, reason="bad_link"
             )
-        parts = urlsplit(self._http.base_url)
-        return self._get(f"{parts.scheme}://{parts.netloc}{path}", operation, (), None)[0]
+        return self.get(path, operation)[0]
 
     def close(self) -> None:
         """Close connections; harmless when repeated."""
         self._http.close()
 
-    def _get(
-        self, path: str, operation: str, fields: Iterable[str], retry: RetryPolicy | None
-    ) -> tuple[Any, datetime | None]:
-        try:
-            reply = self._http.request("GET", path, operation=operation, retry=retry)
-        except AuthenticationError as error:
-            raise refused(operation) from error
-        except ContractError as error:
-            raise _explained(error, operation, list(fields)) from error
-        with placed(SYSTEM, operation):
-            return _body(reply), reply.date
 
-
-def _body(reply: HttpReply) -> Any:
-    try:
-        return reply.json(decimals=True)
-    except ValueError:
-        raise ContractError("the answer is no JSON", reason="not_json") from None
-
-
-def _explained(error: ContractError, operation: str, fields: list[str]) -> ContractError:
+def _explain(error: ContractError, operation: str, fields: list[str]) -> None:
     """X3 answers a property it does not know with a bare 500: say which, where, and whom to ask."""
-    if error.reason != "refused_query" or not fields:
-        return error
-    facet = operation.removeprefix("GET ")
-    error.message = (
-        f"{facet} does not filter or sort by {', '.join(fields)}: ask the site's X3 team to put it on the query facet "
-        "of that representation, or name another one (representations=)"
-    )
-    return error
+    if error.reason == "refused_query" and fields:
+        error.message = (
+            f"{operation.removeprefix('GET ')} does not filter or sort by {', '.join(fields)}: ask the site's X3 team "
+            "to put it on the query facet of that representation, or name another one (representations=)"
+        )
