@@ -103,8 +103,8 @@ def put_contact(site: SageX3Site, partner: str, *, fields: Mapping[str, Any], de
 
 
 def put_item(site: SageX3Site, code: str, description: str) -> None:
-    """Make sure that there is such a product."""
-    if site.row("ITMMASTER", code) is None:
+    """Make sure that there is such a product; a line without one is free text."""
+    if code and site.row("ITMMASTER", code) is None:
         site.put("ITMMASTER", {"ITMREF": code, "ITMDES1": description, "ITMSTA": 1, "STU": "UN", "SAU": "UN"})
 
 
