@@ -17,6 +17,7 @@ from mlconnector_sdk.retry import RetryPolicy
 from mlconnector_sdk.sources.acumatica import Acumatica
 from mlconnector_sdk.state import MemoryStateStore
 from mlconnector_sdk.testing import FakeAcumatica, FakeClock, FakeMailchimp, Request
+from tests.scenarios._sage100_end import Sage100End
 from tests.scenarios._sage300_end import Sage300End
 from tests.scenarios._sagex3_end import SageX3End
 from tests.scenarios._syspro_end import SysproEnd
@@ -103,6 +104,7 @@ class AcumaticaEnd:
 
 ENDS: dict[str, Callable[..., Any]] = {
     "acumatica": AcumaticaEnd,
+    "sage100 agent": Sage100End,
     "sage300": Sage300End,
     "sagex3 rest": SageX3End,
     "syspro odata": partial(SysproEnd, api="odata"),
