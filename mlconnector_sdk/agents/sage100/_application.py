@@ -92,7 +92,7 @@ class Agent:
         extra = {"mlc_request_id": request_id, "mlc_method": method, "mlc_status": status, "mlc_code": code}
         _log.info("a request was answered", extra=extra)
         start_response(f"{status} {HTTPStatus(status).phrase}", headers)
-        return [content]
+        return [] if method == "HEAD" else [content]
 
     def close(self) -> None:
         """Log off from Sage 100; harmless when repeated. Requests are refused from then on."""
@@ -160,8 +160,8 @@ class Agent:
 
 def _only(method: str, asked: _Asked, *others: str) -> None:
     if asked.method != method:
-        allowed = ", ".join((*others, method))
-        raise AgentError("VALIDATION", f"this address takes {allowed} only", status=HTTPStatus.METHOD_NOT_ALLOWED)
+        allowed = (*others, method)
+        raise AgentError("VALIDATION", f"this address takes {' and '.join(allowed)} only", allowed=allowed)
 
 
 def _headers_of(error: AgentError) -> list[tuple[str, str]]:
@@ -170,8 +170,8 @@ def _headers_of(error: AgentError) -> list[tuple[str, str]]:
         headers.append(("Retry-After", str(error.retry_after)))
     if error.code == "TOKEN_INVALID":
         headers.append(("WWW-Authenticate", "Bearer"))
-    if error.status == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers.append(("Allow", "GET, PATCH"))
+    if error.allowed:
+        headers.append(("Allow", ", ".join(error.allowed)))
     return headers
 
 

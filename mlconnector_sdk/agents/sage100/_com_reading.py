@@ -166,12 +166,13 @@ def rows(
 ) -> Iterator[Row]:
     """The records with these keys, with their lines."""
     columns = columns_of(header, resource.table)
-    chosen = columns.chosen(wanted.fields, (*resource.key, *STAMP_COLUMNS))
+    # The key has been compared when the record was found; each value read is a call to another process.
+    chosen = [name for name in columns.chosen(wanted.fields, STAMP_COLUMNS) if name not in resource.key]
     below = columns_of(lines, resource.lines.table) if lines is not None and resource.lines is not None else None
     for key in keys:
         if not find(header, resource, key):
             continue
-        row = _row(header, columns, chosen)
+        row: Row = {**resource.named(key), **_row(header, columns, chosen)}
         row["_stamp"] = stamp_of(lambda name, row=row: str(row[name]), columns).body()  # type: ignore[misc]
         if lines is not None and below is not None:
             row["Lines"] = list(_lines(resource, lines, below, key, wanted.line_fields))

@@ -95,7 +95,7 @@ class AgentError(Exception):
         holder: with `RECORD_LOCKED`, who has it.
         retry_after: seconds to wait, when other than usual for the code.
         poisons: the session this happened in must not be used again.
-        status: the HTTP status, when other than usual for the code.
+        allowed: the methods that an address takes, where another was sent; the status is 405 then.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class AgentError(Exception):
         holder: Holder | None = None,
         retry_after: int | None = None,
         poisons: bool = False,
-        status: int | None = None,
+        allowed: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message)
         self.code: Code = code
@@ -118,7 +118,8 @@ class AgentError(Exception):
         self.holder = holder
         self.retry_after = retry_after or kind_of(code).retry_after
         self.poisons = poisons
-        self.status = status or kind_of(code).status
+        self.allowed = allowed
+        self.status = 405 if allowed else kind_of(code).status
 
     def body(self, request_id: str) -> dict[str, object]:
         """The body of the answer."""

@@ -10,7 +10,7 @@ from itertools import islice
 from ..._version import __version__
 from ._boi import Edit, Row, Session, Wanted
 from ._contract import CUSTOMERS, Key, Resource
-from ._cursors import BATCH, Cursors, Listing, packed
+from ._cursors import BATCH, Cursors, Listing, joined, packed
 from ._errors import AgentError
 from ._pool import SessionPool
 from ._requests import Question
@@ -143,12 +143,12 @@ class Service:
         """Gather the keys of a listing and fix their order."""
         start = self._clock()
         since = question.since
-        found: list[tuple[Order, Key]] = []
+        found: list[tuple[Order, str]] = []
         for number, (key, stamp) in enumerate(session.scan(resource, since and since[0])):
             order = order_of(stamp)
             # Without stamps at all nobody can say what changed: then everything counts as changed.
             if since is None or order >= since or not int(stamp.date):
-                found.append((order, key))
+                found.append((order, joined(key)))
             if number % 1000 == 0:
                 self._insist_on_time(start)
         self._insist_on_time(start)
