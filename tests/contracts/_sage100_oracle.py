@@ -31,7 +31,7 @@ SPACE = "http://mas90.sage.com/ws"
 
 AGENT = "/sage100/v1"
 SERVICE = ".svc"
-EXTENSIONS = {"key"}
+EXTENSIONS = {"key", "lineFields"}
 """Parameters that the published contract of the agent adds to the proposal's lists."""
 
 _LEXICAL = {

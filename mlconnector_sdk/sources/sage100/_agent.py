@@ -297,7 +297,7 @@ class AgentTables:
         place = "/".join(quote(part, safe="") for part in customer)
         path = f"/companies/{self._company}/customers/{place}"
         for _ in range(_READINGS):
-            row = self._get(f"{path}?{urlencode({'fields': column})}", f"GET {ONE_CUSTOMER}", None)
+            row = self._get(path, f"GET {ONE_CUSTOMER}", None)
             if column not in row:
                 raise ConfigurationError(
                     f"AR_Customer has no {column}: check flag_field, or make the column in Custom Office", system=SYSTEM

@@ -1,4 +1,4 @@
-"""Offset paging: single stories; the properties are in `tests/properties`."""
+"""Paging by offset and by cursor: single stories; the properties are in `tests/properties`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from mlconnector_sdk.errors import ContractError
-from mlconnector_sdk.sources._paging import offset_pages
+from mlconnector_sdk.sources._paging import cursor_pages, offset_pages
 
 
 def keyed(row: tuple[int, str]) -> int:
@@ -102,3 +102,24 @@ def test_page_size_is_two_at_least() -> None:
     """A page needs room for a known row and a new one."""
     with pytest.raises(ValueError, match="page_size"):
         next(offset_pages(lambda offset, count: [], page_size=1, key=keyed))
+
+
+def test_cursors_are_followed_to_the_end() -> None:
+    """Each page names the next; one without rows names it too, and is no end."""
+    pages = {None: ([1, 2], "a"), "a": ([], "b"), "b": ([3], "c"), "c": ([], None)}
+    asked: list[str | None] = []
+
+    def fetch(cursor: str | None) -> tuple[list[int], str | None]:
+        asked.append(cursor)
+        return pages[cursor]
+
+    assert [[1, 2], [3]] == list(cursor_pages(fetch))
+    assert [None, "a", "b", "c"] == asked
+
+
+def test_a_cursor_that_comes_again_is_found_out() -> None:
+    """A server that hands out a page for ever ends in an error instead of an endless loop."""
+    following: dict[str | None, str] = {None: "a", "a": "b", "b": "a"}
+
+    with pytest.raises(ContractError, match="second time"):
+        list(cursor_pages(lambda cursor: ([1], following[cursor])))
