@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
-from ..._version import __version__
+from ... import __version__
 from ._boi import Edit, Row, Session, Wanted
 from ._contract import CUSTOMERS, Key, Resource
 from ._cursors import BATCH, Cursors, Listing, joined, packed
