@@ -281,13 +281,11 @@ class GraphQLDoor:
         if name not in self._engines:
             try:
                 engine = import_module("._sagex3_graphql_engine", __package__)
-            except ImportError as error:
-                if (error.name or "").partition(".")[0] != "graphql":
-                    raise
+            except ModuleNotFoundError as error:
                 raise MissingDependencyError(
                     'the fake Sage X3 answers GraphQL with graphql-core: pip install "mlconnector_sdk[testing]"',
                     system="sagex3",
-                ) from None
+                ) from error
             folder = Folder(self.site, release(setup.release), setup.forms)
             self._engines = {name: engine.Engine(Pages(folder, setup.limits, setup.rules))}
         return self._engines[name]

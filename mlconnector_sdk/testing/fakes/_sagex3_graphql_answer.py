@@ -188,8 +188,8 @@ class Answer:
         """Fields by their key in the answer; fragments spread, what is skipped left out."""
         found: Selected = {}
         for field in fields:
-            if field.selection_set is not None:
-                self._collect(field.selection_set.selections, found)
+            assert field.selection_set is not None, "a node without selections fits no schema"
+            self._collect(field.selection_set.selections, found)
         return found
 
     def _collect(self, selections: Iterable[SelectionNode], found: Selected) -> None:
@@ -201,7 +201,8 @@ class Answer:
                 found.setdefault(key, []).append(selection)
             elif isinstance(selection, FragmentSpreadNode):
                 self._collect(self.info.fragments[selection.name.value].selection_set.selections, found)
-            elif isinstance(selection, InlineFragmentNode):
+            else:
+                assert isinstance(selection, InlineFragmentNode)
                 self._collect(selection.selection_set.selections, found)
 
     def _wanted(self, selection: SelectionNode) -> bool:

@@ -90,15 +90,15 @@ class Engine:
         self, text: str, document: DocumentNode, variables: dict[str, Any], operation: str | None
     ) -> dict[str, Any] | None:
         """What the document asks of the schema itself; `None` if it does not, or cannot be run."""
-        if not _SCHEMA & set(_root_fields(document)):
+        keys = _schema_keys(document)
+        if not keys:
             return None
         place = (text, json.dumps([variables, operation], sort_keys=True, default=str))
         if place not in self._shown:
             if len(self._shown) >= _REMEMBERED:
                 self._shown.clear()
             data = _run(self._schemas.published, document, variables, operation, _nothing).data
-            own = None if data is None else {key: data[key] for key in data if data[key] is not None}
-            self._shown[place] = own
+            self._shown[place] = None if data is None else {key: data[key] for key in data if key in keys}
         return self._shown[place]
 
 
@@ -137,16 +137,20 @@ def _run(
     schema: Any, document: DocumentNode, variables: dict[str, Any], operation: str | None, context: Any
 ) -> ExecutionResult:
     result = execute(schema, document, variable_values=variables, operation_name=operation, context_value=context)
-    if not isinstance(result, ExecutionResult):
-        raise TypeError("no resolver of this fake is asynchronous")
+    assert isinstance(result, ExecutionResult), "no resolver of this fake is asynchronous"
     return result
 
 
-def _root_fields(document: DocumentNode) -> list[str]:
-    """Names of fields at the root, and of all fields of fragments, which may stand there."""
+def _schema_keys(document: DocumentNode) -> set[str]:
+    """Keys of the answer that tell of the schema: of fields at the root, where fragments may stand too."""
     kinds = (OperationDefinitionNode, FragmentDefinitionNode)
     sets = [one.selection_set for one in document.definitions if isinstance(one, kinds)]
-    return [one.name.value for selections in sets for one in selections.selections if isinstance(one, FieldNode)]
+    return {
+        one.alias.value if one.alias else one.name.value
+        for selections in sets
+        for one in selections.selections
+        if isinstance(one, FieldNode) and one.name.value in _SCHEMA
+    }
 
 
 def _asks_only(document: DocumentNode) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -251,7 +250,7 @@ def _as_text(read: Read) -> Read:
 
 def _code_row(column: str, code: str) -> RowLike:
     none: dict[str, Any] = dict.fromkeys(("CREDATTIM", "UPDDATTIM"))
-    return {**none, "CREUSR": "", "UPDUSR": "", "UPDTICK": 1, "TEXT": "", column: re.sub(r"\s+$", "", code)}
+    return {**none, "CREUSR": "", "UPDUSR": "", "UPDTICK": 1, "TEXT": "", column: code}
 
 
 def _blank(site: SageX3Site, table: str) -> RowLike:

@@ -259,8 +259,7 @@ def _properties(definition: str) -> dict[str, Property]:
     found = {}
     for text in definition.split():
         match = _PROPERTY.fullmatch(text)
-        if match is None:
-            raise ValueError(f"not a property: {text}")
+        assert match is not None, f"not a property: {text}"
         source = match["source"]
         code = next(part for part in reversed(re.split(r"[.,:]", source)) if not part.isdigit())
         found[match["name"]] = Property(
