@@ -18,6 +18,7 @@ from mlconnector_sdk.sources.acumatica import Acumatica
 from mlconnector_sdk.state import MemoryStateStore
 from mlconnector_sdk.testing import FakeAcumatica, FakeClock, FakeMailchimp, Request
 from tests.scenarios._sage100_end import Sage100End
+from tests.scenarios._sage100_soap_end import Sage100SoapEnd
 from tests.scenarios._sage300_end import Sage300End
 from tests.scenarios._sagex3_end import SageX3End
 from tests.scenarios._syspro_end import SysproEnd
@@ -105,6 +106,7 @@ class AcumaticaEnd:
 ENDS: dict[str, Callable[..., Any]] = {
     "acumatica": AcumaticaEnd,
     "sage100 agent": Sage100End,
+    "sage100 soap": Sage100SoapEnd,
     "sage300": Sage300End,
     "sagex3 rest": SageX3End,
     "syspro odata": partial(SysproEnd, api="odata"),
@@ -170,6 +172,11 @@ class World:
         self.clock.advance(minutes=later)
         with self.engine(**settings) as engine:
             return engine.run(streams, full=full)
+
+    @property
+    def people(self) -> list[str]:
+        """The streams of people that this ERP has."""
+        return ["customers", "contacts", *(["suppliers"] if getattr(self.erp, "has_suppliers", True) else [])]
 
     def status(self, email: str) -> str | None:
         member = self.mailchimp.members.get(email)

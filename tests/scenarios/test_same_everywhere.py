@@ -8,6 +8,8 @@ import pytest
 
 from tests.scenarios._worlds import ENDS, World
 
+SUPPLIER = "sales@quillpaper.com"
+
 
 def do_business(world: World) -> None:
     """A few customers, contacts and suppliers with their orders, and what happens to them in a year."""
@@ -22,7 +24,7 @@ def do_business(world: World) -> None:
     erp.add_contact("mary@harbor-pumps.com", account=pumps, first="Mary", last="Hara")
     leaver = erp.add_contact("leaver@harbor-pumps.com", account=pumps, first="Lee", last="Vander")
     erp.add_contact("silent@harbor-pumps.com", account=pumps, first="Si", last="Lent", opted_out=True)
-    erp.add_supplier("sales@quillpaper.com")
+    erp.add_supplier(SUPPLIER)
     paid = erp.add_order(pumps, [("PUMP-1", "Pump", 2, 50), ("HOSE-1", "Hose", 1, 20)])
     erp.add_order(mover, [("PUMP-1", "Pump", 1, 50)])
     erp.add_order(quiet, [("PUMP-1", "Pump", 1, 50)])
@@ -75,7 +77,7 @@ def test_the_business_is_worth_comparing(expected):
         "mary@harbor-pumps.com": "subscribed",
         "new@quillpaper.com": "subscribed",
         "office@harbor-pumps.com": "subscribed",
-        "sales@quillpaper.com": "transactional",
+        SUPPLIER: "transactional",
     }
     assert [buyer for buyer, _ in store] == ["office@harbor-pumps.com", "old@quillpaper.com"]
 
@@ -83,7 +85,10 @@ def test_the_business_is_worth_comparing(expected):
 @pytest.mark.parametrize("system", [system for system in ENDS if system != "acumatica"])
 def test_every_erp_gives_the_same_audience_and_store(system, expected):
     """Members with their status and data, and orders with their lines, are the same from every ERP."""
+    audience, store = expected
     with World(system) as world:
         do_business(world)
 
-        assert (audience_of(world), store_of(world)) == expected
+        if "suppliers" not in world.people:
+            audience = {address: facts for address, facts in audience.items() if address != SUPPLIER}
+        assert (audience_of(world), store_of(world)) == (audience, store)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import defaultdict, deque
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TypeAlias
 
@@ -134,9 +134,8 @@ class _Numbers:
             self._all.append(int(text))
             self._sorted = False
 
-    def __contains__(self, number: object) -> bool:
-        if not isinstance(number, int):
-            return False
+    def has(self, number: int) -> bool:
+        """Whether the number is known."""
         known = self._in_order()
         place = bisect_left(known, number)
         return place < len(known) and known[place] == number
@@ -302,12 +301,12 @@ class Discovery:
 
     # -- walking ----------------------------------------------------------------------------------------------------
 
-    def _walk(self, table: Table, prefix: Key, walk: _Walk, known: Container[int] = ()) -> Iterator[Row]:
-        """The rows with these numbers that are not known."""
+    def _walk(self, table: Table, prefix: Key, walk: _Walk, known: _Numbers | None = None) -> Iterator[Row]:
+        """The rows with these numbers, without those that are known."""
         gap = self._clues.gap
         number, end = walk.start, min(walk.last + gap + 1, walk.stop)
         while number < end:
-            keys = [(*prefix, f"{one:0{_WIDTH}d}") for one in range(number, end) if one not in known]
+            keys = [(*prefix, f"{one:0{_WIDTH}d}") for one in range(number, end) if not (known and known.has(one))]
             number = end
             for key, row in self._read(table, keys):
                 if row is not None:

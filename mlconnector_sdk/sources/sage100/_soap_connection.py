@@ -184,14 +184,7 @@ class SoapConnection:
 
     def try_out(self, table: Table, retry: RetryPolicy) -> str:
         """Read one record that is known, or ask for one that is not there."""
-        key = self._discovery.sample(table) or self._absent(table)
-        try:
-            self._insist_on(table, [self._service.row(table, key, retry)])
-        except RecordNotFoundError:
-            pass
-        except RecordRejectedError as error:
-            if error.reason not in DATA_REASONS:
-                raise
+        self._insist_on(table, self._asked(table, self._discovery.sample(table) or self._absent(table), retry))
         return f"{table.name}, by exact key only"
 
     def remarks(self) -> Iterator[CheckResult]:
@@ -222,15 +215,20 @@ class SoapConnection:
         return f"contract version {information.version}, assembly {information.assembly}"
 
     def _sign_in(self) -> str:
+        self._asked(CUSTOMER, self._probe, ONCE)
+        return f"logged on to company {self._service.company}"
+
+    def _asked(self, table: Table, key: Key, retry: RetryPolicy) -> list[Row]:
+        """The row, or none: that there is no such record is an answer as well."""
         try:
-            self._service.record(CUSTOMER, self._probe, ONCE)
+            return [self._service.row(table, key, retry)]
         except RecordNotFoundError:
-            pass
+            return []
         except RecordRejectedError as error:
             # A key of a form that the site does not have was looked at only after the logon.
             if error.reason not in DATA_REASONS:
                 raise
-        return f"logged on to company {self._service.company}"
+            return []
 
     def _absent(self, table: Table) -> Key:
         if table.name == CUSTOMER.name:
