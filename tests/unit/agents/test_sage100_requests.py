@@ -223,6 +223,16 @@ def test_every_code_of_the_contract_has_its_answer() -> None:
         assert 400 <= kind_of(code).status < 600
 
 
+def test_page_about_the_contract_leaves_nothing_out(project) -> None:
+    """The page for people names every list, code, parameter and status of the contract for programs."""
+    page = (project / "docs/reference/sage100-agent.md").read_text("utf-8")
+    lists = {address.split("/")[3] for _, address in CONTRACT.operations() if address.count("/") == 3}
+    parameters = {name for operation in CONTRACT.operations().values() for _, name in operation["parameters"]}
+    addressed = {"companyCode", "arDivisionNo", "customerNo"}
+
+    assert [] == [name for name in (*lists, *ERROR_CODES, *(parameters - addressed)) if f"`{name}" not in page]
+
+
 @pytest.mark.parametrize(
     ("settings", "word"),
     [
