@@ -48,10 +48,7 @@ class Step:
 
     def is_older(self, row: Row, since: datetime) -> bool | None:
         """Whether the row was changed before `since`; `None` where that cannot be told."""
-        try:
-            moment = moment_in(row, self.stamp) if self.stamp else None
-        except MappingError:
-            return None
+        moment = _moment(row, self.stamp) if self.stamp else None
         if moment is None:
             return None
         return moment < (since if self.kind == "moment" else since - 2 * _DAY)
@@ -73,9 +70,7 @@ class Ladder:
             RefusedQuestionError: the last step was refused too.
         """
         steps = _steps(self.connection.known(entity))
-        remembered = self._settled.get(entity.table)
-        # What was refused once is not asked again; a site that was changed since may have to go lower still.
-        for step in steps[steps.index(remembered) :] if remembered in steps else steps:
+        for step in self._from_remembered(entity, steps):
             try:
                 for rows in self._rows(entity, step, since):
                     self._settle(entity, step, best=steps[0])
@@ -91,13 +86,12 @@ class Ladder:
     def probe(self, entity: Entity, since: datetime) -> str:
         """Find out how changes are found, by one page at most of each way; says it for people."""
         steps = _steps(self.connection.known(entity))
-        for step in steps:
-            try:
-                next(self.connection.pages(entity, step.question(since)), None)
-            except RefusedQuestionError:
-                if step is steps[-1]:
-                    raise
-            else:
+        if entity.table not in self._settled:
+            for step in steps:
+                try:
+                    next(self.connection.pages(entity, step.question(since)), None)
+                except RefusedQuestionError:
+                    continue
                 self._settle(entity, step, best=steps[0])
                 break
         return str(self._settled[entity.table])
@@ -105,6 +99,11 @@ class Ladder:
     def has_stamp(self, entity: Entity) -> bool:
         """Whether rows of a list say at all when they were changed."""
         return bool(self.connection.known(entity).stamps)
+
+    def _from_remembered(self, entity: Entity, steps: list[Step]) -> list[Step]:
+        """What was refused once is not asked again; a site that was changed since may have to go lower still."""
+        remembered = self._settled.get(entity.table)
+        return steps[steps.index(remembered) :] if remembered in steps else steps
 
     def _settle(self, entity: Entity, step: Step, *, best: Step) -> None:
         if entity.table in self._settled:
@@ -142,29 +141,39 @@ def _steps(known: Known) -> list[Step]:
 
 
 def _until_older(pages: Iterator[list[Row]], step: Step, since: datetime) -> Iterator[list[Row]]:
-    """The latest rows first, up to the first one that is older.
+    """The latest rows first, up to the page with the first one that is older.
+
+    A server may ignore the order it was asked for. So nothing ends before rows were seen to get older, and none may be
+    younger than the one before it.
 
     Raises:
-        RefusedQuestionError: the rows are not in that order: the server ignores what it was asked.
+        RefusedQuestionError: the rows are not in that order.
     """
     latest: datetime | None = None
+    descends = has_older = False
     for rows in pages:
         fresh: list[Row] = []
         for row in rows:
-            try:
-                moment = moment_in(row, step.stamp)
-            except MappingError:
-                moment = None
+            moment = _moment(row, step.stamp)
             if moment is None:
                 # Databases put empty stamps first or last: they tell nothing, and end nothing.
                 continue
             if latest is not None and moment > latest:
                 raise RefusedQuestionError(f"rows are not sorted by {step.stamp}", system=SYSTEM)
+            descends = descends or (latest is not None and moment < latest)
             latest = moment
             if step.is_older(row, since):
-                if fresh:
-                    yield fresh
-                return
-            fresh.append(row)
+                has_older = True
+            else:
+                fresh.append(row)
         if fresh:
             yield fresh
+        if has_older and descends:
+            return
+
+
+def _moment(row: Row, stamp: str) -> datetime | None:
+    try:
+        return moment_in(row, stamp)
+    except MappingError:
+        return None
