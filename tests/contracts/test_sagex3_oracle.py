@@ -39,6 +39,20 @@ def test_the_oracle_takes_the_documented_requests(path):
 
 
 @pytest.mark.parametrize(
+    "where",
+    [
+        "left(BPCNAM,4) eq 'Test'",
+        "BPCNUM between 'A' and 'B' and not (BPCSTA eq 1)",
+        "BPCNUM in ('A','B') or BPCNAM like '%x%'",
+        "UPDDAT ge currentDate() and year(UPDDAT) ge 2026",
+    ],
+)
+def test_the_oracle_reads_the_documented_grammar(where):
+    """Predicates of the documented grammar pass."""
+    oracle.check_where(where, oracle.tables()["BPCUSTOMER"])
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "/sdata/x3/erp/SEED/BPCUSTOMER?representation=BPCUSTOMER.$query",

@@ -33,6 +33,16 @@ _ENTRY = re.compile(r"(?P<name>\$?\w+)(?:\('(?P<key>(?:[^']|'')*)'\))?", re.DOTA
 _ASKED = re.compile(r"(?P<name>\w+)\.(?P<facet>\$\w+)")
 _STAMPS = frozenset({"CREDATTIM", "UPDDATTIM", "CREDAT", "UPDDAT"})
 _DEFAULT_COUNT = 20
+_NUMBER = (int, Decimal)
+_PYTHON: Mapping[Kind, tuple[type, ...]] = {
+    "text": (str,),
+    "menu": _NUMBER,
+    "int": _NUMBER,
+    "amount": _NUMBER,
+    "day": (date,),
+    "moment": (datetime,),
+    "uuid": (UUID,),
+}
 
 
 @attrs.define(kw_only=True)
@@ -182,7 +192,7 @@ class Api1Door:
         head: dict[str, Any] = {}
         if row["AUUID"] is not None:
             head["$uuid"] = str(row["AUUID"])
-        if self.setup.looks.etags and row["UPDDATTIM"] is not None:
+        if self.setup.looks.etags and isinstance(row["UPDDATTIM"], datetime):
             head["$etag"] = as_moment(row["UPDDATTIM"])
         root = f"/api1/x3/erp/{self.endpoint}"
         return {**head, "$key": text, "$url": f"{root}/{of.of}('{path}')?representation={of.name}.$details"}
@@ -276,15 +286,16 @@ class Api1Door:
         parts = [unquote(part) for part in text.split("~")]
         if word not in {"gt", "lt"} or len(parts) != len(order) + len(self.site.tables[self.classes[of.of]].keys):
             raise _Refusal(400, "Invalid key parameter")
+        kinds: list[Kind] = [one.property.kind for one in order]
         try:
-            values = [_lifted(_value(part, one.property.kind)) for part, one in zip(parts, order, strict=False)]
+            values = [_lifted(_value(part, kind), kind) for part, kind in zip(parts, kinds, strict=False)]
             last = sort_key(self._key(of, "~".join(parts[len(order) :])))
         except ValueError as error:
             raise _Refusal(400, "Invalid key parameter") from error
 
         def side(row: Row) -> int:
             for one, value in zip(order, values, strict=True):
-                found = _lifted(one.property.read(row))
+                found = _lifted(one.property.read(row), one.property.kind)
                 if found != value:
                     return 1 if (found > value) is not one.descending else -1
             own = sort_key(row.key)
@@ -317,13 +328,15 @@ def _count(text: str | None) -> int:
     return int(text)
 
 
-def _lifted(value: Any) -> tuple[Any, ...]:
-    """A value as the database sorts it: nothing comes before everything."""
-    return (0,) if value is None else (1, value)
+def _lifted(value: Any, kind: Kind) -> tuple[Any, ...]:
+    """A value as the database sorts it: nothing comes before everything, what was spoilt behind everything."""
+    if value is None:
+        return (0,)
+    return (1, value) if isinstance(value, _PYTHON[kind]) else (2, str(value))
 
 
 def _sorter(of: Property) -> Callable[[Row], tuple[Any, ...]]:
-    return lambda row: _lifted(of.read(row))
+    return lambda row: _lifted(of.read(row), of.kind)
 
 
 def _text(value: Any) -> str:
@@ -337,7 +350,7 @@ def _value(text: str, kind: Kind) -> Any:
         return text
     if not text:
         return None
-    reads: Mapping[str, Callable[[str], Any]] = {"moment": datetime.fromisoformat, "day": date.fromisoformat,
+    reads: Mapping[Kind, Callable[[str], Any]] = {"moment": datetime.fromisoformat, "day": date.fromisoformat,
                                                  "uuid": UUID, "amount": Decimal}  # fmt: skip
     return reads.get(kind, int)(text)
 

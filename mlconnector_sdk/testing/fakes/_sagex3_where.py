@@ -195,7 +195,10 @@ class _Parser:
 
         def test(row: Row) -> bool:
             one, other = first(row), second(row)
-            return one is not None and other is not None and compare(one, other)
+            try:
+                return one is not None and other is not None and compare(one, other)
+            except TypeError:  # a value that was spoilt for a test
+                return False
 
         return test
 

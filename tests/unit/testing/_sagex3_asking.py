@@ -1,4 +1,4 @@
-"""How contract tests ask the fake Sage X3: sites, requests encoded as the vendor's pages show them, and answers."""
+"""How tests ask the fake Sage X3: requests encoded as the vendor's pages show them, and what answers hold."""
 
 from __future__ import annotations
 
@@ -7,27 +7,8 @@ from urllib.parse import quote
 
 import httpx
 
-from tests.contracts import _sagex3_oracle as oracle
-
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SAVED = datetime(2026, 1, 18, 8, 14, 25, tzinfo=UTC)
-
-
-def asking(erp, http):
-    """A way to ask, by which question and answer are checked against the oracle."""
-
-    def ask(path, **parameters):
-        reply = http.get(address(path, **parameters))
-        entry = erp.log[-1]
-        oracle.check_api1_exchange(entry.request, entry.status, entry.response_body)
-        return reply
-
-    return ask
-
-
-def asking_anything(http):
-    """A way to ask what nobody should ask."""
-    return lambda path, **parameters: http.get(address(path, **parameters))
 
 
 def client(erp, password=None, **headers):
@@ -74,3 +55,8 @@ def walk(api, path, **parameters):
         reply = api(following["$url"])
         found += rows(reply)
     return found
+
+
+def asking(http):
+    """A way to ask with path and parameters."""
+    return lambda path, **parameters: http.get(address(path, **parameters))
