@@ -17,6 +17,7 @@ pytestmark = pytest.mark.skipif(
     oracle.spec_folder() is None, reason="the vendor contracts are not on this machine: set MLCONNECTOR_SPECS"
 )
 
+HTTP = httpx.Client(trust_env=False)
 CUSTOMERS = """
 query Customers($first: Int!, $after: String, $filter: String, $orderBy: String) {
   x3MasterData { customer { query(first: $first, after: $after, filter: $filter, orderBy: $orderBy) {
@@ -66,6 +67,13 @@ query Orders($first: Int) {
 """
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _closing():
+    """One client for all tests, as making one takes longer than most of them."""
+    with HTTP:
+        yield
+
+
 @pytest.fixture(name="erp")
 def _erp():
     """Two customers, one of them without address and contact, and an order."""
@@ -83,7 +91,7 @@ def _erp():
 def ask(erp, document, **variables):
     """An answer of the service on premise; the exchange is checked by the oracle."""
     headers = {"Authorization": f"Bearer {erp.graphql.token()}", "x-xtrem-endpoint": erp.endpoint}
-    reply = httpx.post(erp.graphql_url, json={"query": document, "variables": variables}, headers=headers)
+    reply = HTTP.post(erp.graphql_url, json={"query": document, "variables": variables}, headers=headers)
     oracle.check_graphql_exchange(*next(oracle.exchanges(erp.log[-1:])))
     return reply
 
@@ -91,7 +99,7 @@ def ask(erp, document, **variables):
 def test_nodes_are_those_of_the_vendors_reference(erp):
     """Every node of the reference is there, and each property that it describes has the described type."""
     headers = {"Authorization": f"Bearer {erp.graphql.token()}", "x-xtrem-endpoint": erp.endpoint}
-    reply = httpx.post(erp.graphql_url, json={"query": get_introspection_query()}, headers=headers)
+    reply = HTTP.post(erp.graphql_url, json={"query": get_introspection_query()}, headers=headers)
 
     # A prospect is a customer's twin that no source reads.
     oracle.check_schema(reply.json()["data"], without=frozenset({"Prospect"}))
@@ -100,7 +108,7 @@ def test_nodes_are_those_of_the_vendors_reference(erp):
 def test_most_descriptions_end_in_the_field_code(erp):
     """About nine in ten descriptions of properties name the classic field, as counted on a real schema."""
     headers = {"Authorization": f"Bearer {erp.graphql.token()}", "x-xtrem-endpoint": erp.endpoint}
-    reply = httpx.post(erp.graphql_url, json={"query": get_introspection_query()}, headers=headers)
+    reply = HTTP.post(erp.graphql_url, json={"query": get_introspection_query()}, headers=headers)
     kinds = {kind["name"]: kind for kind in reply.json()["data"]["__schema"]["types"]}
     fields = [
         field
@@ -161,7 +169,7 @@ def test_an_unknown_property_is_refused_in_the_documented_words(erp):
     headers = {"Authorization": f"Bearer {erp.graphql.token()}", "x-xtrem-endpoint": erp.endpoint}
     document = "{x3MasterData{customer{query{edges{node{updatedDate}}}}}}"
 
-    found = httpx.post(erp.graphql_url, json={"query": document}, headers=headers).json()["errors"][0]
+    found = HTTP.post(erp.graphql_url, json={"query": document}, headers=headers).json()["errors"][0]
 
     assert expected.keys() == found.keys()
     assert found["message"].startswith(expected["message"])
@@ -169,8 +177,8 @@ def test_an_unknown_property_is_refused_in_the_documented_words(erp):
 
 def test_refused_tokens_are_answered_in_the_documented_words(erp):
     """A wrong audience and a missing cloud token are answered with the vendor's two bodies."""
-    on_premise = httpx.post(erp.graphql_url, headers={"Authorization": f"Bearer {erp.graphql.token(aud='other')}"})
-    cloud = httpx.post(erp.graphql.cloud_url, json={"query": "{__typename}"})
+    on_premise = HTTP.post(erp.graphql_url, headers={"Authorization": f"Bearer {erp.graphql.token(aud='other')}"})
+    cloud = HTTP.post(erp.graphql.cloud_url, json={"query": "{__typename}"})
 
     assert (401, oracle.fixture("graphql_http401_body.txt")) == (on_premise.status_code, on_premise.text)
     assert (401, oracle.fixture("graphql_cloud_http401_body.json")) == (cloud.status_code, cloud.json())
@@ -182,7 +190,7 @@ def test_the_gateway_lists_its_addresses_as_documented(erp):
 
     expected = json.loads(text.replace("https://api.eu-prod-sagex3.example/v1", erp.graphql.cloud_root))
 
-    assert expected == httpx.get(erp.graphql.cloud_root).json()
+    assert expected == HTTP.get(erp.graphql.cloud_root).json()
 
 
 def test_cloud_tokens_claim_what_is_documented(erp):
@@ -207,7 +215,7 @@ def test_sages_own_documents_are_of_our_form(erp):
             own = own.replace(name, "salesOrder " if name.endswith(" ") else "salesOrderLine")
         assert parse(text)
 
-        reply = httpx.post(erp.graphql_url, json={"query": own}, headers=headers)
+        reply = HTTP.post(erp.graphql_url, json={"query": own}, headers=headers)
 
         messages = [error["message"] for error in reply.json()["errors"]]
         assert messages
@@ -230,7 +238,7 @@ def test_sages_own_documents_are_of_our_form(erp):
 def test_the_oracle_finds_what_clients_must_not_send(erp, document, variables, reason):
     """Each thing that the real service refuses, or that loses rows, fails the oracle."""
     headers = {"Authorization": "Bearer x.y.z", "x-xtrem-endpoint": erp.endpoint}
-    httpx.post(erp.graphql_url, json={"query": document, "variables": variables}, headers=headers)
+    HTTP.post(erp.graphql_url, json={"query": document, "variables": variables}, headers=headers)
 
     with pytest.raises((AssertionError, ValueError), match=reason):
         oracle.check_graphql_exchange(*next(oracle.exchanges(erp.log[-1:])))
@@ -248,7 +256,7 @@ def test_the_oracle_finds_what_clients_must_not_send(erp, document, variables, r
 def test_the_oracle_reads_headers(erp, changes):
     """Headers that are missing or made up fail the oracle."""
     headers = {"Authorization": "Bearer x.y.z", "x-xtrem-endpoint": erp.endpoint, "Content-Type": "application/json"}
-    httpx.post(erp.graphql_url, content=b'{"query":"{__typename}"}', headers={**httpx.Headers(headers), **changes})
+    HTTP.post(erp.graphql_url, content=b'{"query":"{__typename}"}', headers={**httpx.Headers(headers), **changes})
 
     with pytest.raises(AssertionError):
         oracle.check_graphql_exchange(*next(oracle.exchanges(erp.log[-1:])))

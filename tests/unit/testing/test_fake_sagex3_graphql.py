@@ -14,6 +14,7 @@ from graphql import get_introspection_query
 
 from mlconnector_sdk.testing import FakeClock, FakeSageX3
 
+HTTP = httpx.Client(trust_env=False)
 CODES = """
 query($first: Int, $after: String, $filter: String, $orderBy: String) {
   x3MasterData { customer { query(first: $first, after: $after, filter: $filter, orderBy: $orderBy) {
@@ -30,6 +31,13 @@ query($filter: String, $orderBy: String, $after: String) {
   } } } } } }
 }
 """
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _closing():
+    """One client for all tests, as making one takes longer than most of them."""
+    with HTTP:
+        yield
 
 
 @pytest.fixture(name="clock")
@@ -50,7 +58,7 @@ def _erp(clock):
 def post(erp, document, **variables):
     """The service's answer on premise."""
     headers = {"Authorization": f"Bearer {erp.graphql.token()}", "x-xtrem-endpoint": erp.endpoint}
-    return httpx.post(erp.graphql_url, json={"query": document, "variables": variables}, headers=headers)
+    return HTTP.post(erp.graphql_url, json={"query": document, "variables": variables}, headers=headers)
 
 
 def ask(erp, document, **variables):
@@ -559,7 +567,7 @@ def test_the_schema_can_be_asked_for(erp):
 def test_many_documents_and_introspections_are_answered(erp):
     """The service forgets old documents and goes on."""
     headers = {"Authorization": f"Bearer {erp.graphql.token()}", "x-xtrem-endpoint": erp.endpoint}
-    with httpx.Client(headers=headers) as http:
+    with httpx.Client(headers=headers, trust_env=False) as http:
         documents = [f'{{ n{number}: __type(name: "Id") {{ name }} }}' for number in range(300)]
         answers = [http.post(erp.graphql_url, json={"query": text}).json()["data"] for text in documents]
 
@@ -572,7 +580,7 @@ def test_an_operation_that_the_document_lacks_is_refused(erp):
     text = "query A { __schema { queryType { name } } } query B { x3MasterData { customer { query { totalCount } } } }"
 
     replies = [
-        httpx.post(erp.graphql_url, json={"query": text, "operationName": name}, headers=headers)
+        HTTP.post(erp.graphql_url, json={"query": text, "operationName": name}, headers=headers)
         for name in ("A", "B", "C", None)
     ]
 
@@ -601,8 +609,8 @@ def test_a_body_that_is_no_json_gets_a_stack_trace(erp):
     headers = {"Authorization": f"Bearer {erp.graphql.token()}", "x-xtrem-endpoint": "SEED"}
     kind = {"Content-Type": "application/json"}
 
-    broken = httpx.post(erp.graphql_url, content=b'{"query": nope}', headers={**headers, **kind})
-    cut = httpx.post(erp.graphql_url, content=b'{"query":', headers={**headers, **kind})
+    broken = HTTP.post(erp.graphql_url, content=b'{"query": nope}', headers={**headers, **kind})
+    cut = HTTP.post(erp.graphql_url, content=b'{"query":', headers={**headers, **kind})
 
     assert (400, True) == (broken.status_code, broken.headers["content-type"].startswith("text/html"))
     assert "SyntaxError: Unexpected token n in JSON at position 10" in broken.text
@@ -626,7 +634,7 @@ def test_requests_that_are_no_graphql_are_refused(erp, changes, body, message):
     headers = {"authorization": f"Bearer {erp.graphql.token()}", "x-xtrem-endpoint": "SEED"}
     headers = {"content-type": "application/json", **headers, **changes}
 
-    reply = httpx.post(erp.graphql_url, content=json.dumps(body), headers=headers)
+    reply = HTTP.post(erp.graphql_url, content=json.dumps(body), headers=headers)
 
     assert (400, message) == (reply.status_code, reply.json()["errors"][0]["message"])
 
@@ -635,6 +643,6 @@ def test_only_posts_are_taken(erp):
     """Other methods find nothing at the service's address."""
     headers = {"Authorization": f"Bearer {erp.graphql.token()}"}
 
-    assert 404 == httpx.get(erp.graphql_url, headers=headers).status_code
-    assert 404 == httpx.get(erp.graphql.token_url).status_code
-    assert 404 == httpx.get(f"{erp.graphql.cloud_root}/nope").status_code
+    assert 404 == HTTP.get(erp.graphql_url, headers=headers).status_code
+    assert 404 == HTTP.get(erp.graphql.token_url).status_code
+    assert 404 == HTTP.get(f"{erp.graphql.cloud_root}/nope").status_code

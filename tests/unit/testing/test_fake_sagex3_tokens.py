@@ -12,7 +12,15 @@ import pytest
 from mlconnector_sdk.testing import FakeClock, FakeSageX3
 from mlconnector_sdk.testing.fakes._sagex3_tokens import signed
 
+HTTP = httpx.Client(trust_env=False)
 COUNT = {"query": "{x3MasterData{customer{query{totalCount}}}}"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _closing():
+    """One client for all tests, as making one takes longer than most of them."""
+    with HTTP:
+        yield
 
 
 @pytest.fixture(name="clock")
@@ -30,7 +38,7 @@ def _erp(clock):
 def on_premise(erp, **options):
     """The service's answer to a count of customers."""
     headers = {"x-xtrem-endpoint": erp.endpoint, **options.pop("headers", {})}
-    return httpx.post(erp.graphql_url, json=COUNT, headers=headers, **options)
+    return HTTP.post(erp.graphql_url, json=COUNT, headers=headers, **options)
 
 
 def bearing(erp, token):
@@ -146,8 +154,8 @@ def exchange(erp, *, form=False, **changes):
     own = {"client_id": gateway.client_id, "client_secret": gateway.client_secret}
     body = {name: value for name, value in {**own, **changes}.items() if value is not None}
     if form:
-        return httpx.post(f"{erp.graphql.cloud_root}/token", data=body)
-    return httpx.post(f"{erp.graphql.cloud_root}/token", json=body)
+        return HTTP.post(f"{erp.graphql.cloud_root}/token", data=body)
+    return HTTP.post(f"{erp.graphql.cloud_root}/token", json=body)
 
 
 def by_code(erp, code, **changes):
@@ -163,7 +171,7 @@ def by_refresh(erp, token, **changes):
 
 def in_cloud(erp, token):
     """The answer of the service behind the gateway."""
-    return httpx.post(erp.graphql.cloud_url, json=COUNT, headers={"Authorization": f"Bearer {token}"})
+    return HTTP.post(erp.graphql.cloud_url, json=COUNT, headers={"Authorization": f"Bearer {token}"})
 
 
 def test_a_pairing_ends_in_a_pair_of_tokens(erp):
@@ -177,7 +185,7 @@ def test_a_pairing_ends_in_a_pair_of_tokens(erp):
         "redirect_uri": gateway.redirect_uri,
         "state": 'a"b',
     }
-    consent = httpx.get(f"{erp.graphql.cloud_root}/token/authorise", params=asked)
+    consent = HTTP.get(f"{erp.graphql.cloud_root}/token/authorise", params=asked)
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', consent.text))
 
     first, again = (by_code(erp, fields["authorizationCode"]) for _ in range(2))
@@ -192,7 +200,7 @@ def test_a_pairing_ends_in_a_pair_of_tokens(erp):
 
 def test_the_gateway_tells_its_addresses(erp):
     """The root document needs no token and leads to tokens, folders and the service."""
-    root = httpx.get(erp.graphql.cloud_root).json()
+    root = HTTP.get(erp.graphql.cloud_root).json()
 
     assert f"{erp.graphql.cloud_root}/token" == root["customerAccess"]["token"]
     assert f"{erp.graphql.cloud_root}/folders" == root["customerUsage"]["folder"]
@@ -220,7 +228,7 @@ def test_a_pairing_that_does_not_fit_is_refused(erp, changes, status, message):
         "redirect_uri": gateway.redirect_uri,
     }
 
-    reply = httpx.get(f"{erp.graphql.cloud_root}/token/authorise", params={**asked, **changes})
+    reply = HTTP.get(f"{erp.graphql.cloud_root}/token/authorise", params={**asked, **changes})
 
     assert status == reply.status_code
     assert message in reply.json()["message"]
@@ -333,7 +341,7 @@ def test_bodies_are_json_as_documented(erp):
     gateway.takes_forms = True
     gateway.names = ("accessToken", "refreshToken", "expiresIn", "tokenType")
     taken = exchange(erp, form=True, **values)
-    nonsense = [httpx.post(f"{erp.graphql.cloud_root}/token", content=body) for body in (b"{", b"[]")]
+    nonsense = [HTTP.post(f"{erp.graphql.cloud_root}/token", content=body) for body in (b"{", b"[]")]
 
     assert [400, 200, 400, 400] == [one.status_code for one in (refused, taken, *nonsense)]
     assert {"accessToken", "refreshToken", "expiresIn", "tokenType"} == taken.json().keys()
@@ -346,12 +354,12 @@ def test_folders_are_those_of_the_pairing(erp):
     other = gateway.issue_pair("api.dataDelivery")["access_token"]
     headers = {"Authorization": f"Bearer {token}"}
 
-    folders = httpx.get(f"{erp.graphql.cloud_root}/folders", headers=headers).json()["folders"]
-    strange = httpx.post(f"{erp.graphql.cloud_root}/service/PROD/api", json=COUNT, headers=headers)
+    folders = HTTP.get(f"{erp.graphql.cloud_root}/folders", headers=headers).json()["folders"]
+    strange = HTTP.post(f"{erp.graphql.cloud_root}/service/PROD/api", json=COUNT, headers=headers)
 
     assert ["SEED"] == [folder["name"] for folder in folders]
     assert erp.graphql.cloud_url == folders[0]["$urls"]["dataService"]
-    assert 401 == httpx.get(f"{erp.graphql.cloud_root}/folders").status_code
+    assert 401 == HTTP.get(f"{erp.graphql.cloud_root}/folders").status_code
     assert [403, 401] == [strange.status_code, in_cloud(erp, other).status_code]
 
 
@@ -364,7 +372,7 @@ def fetch(erp, *, as_json=False, auth=None, **changes):
     own = {"grant_type": "client_credentials", "audience": known.audience}
     own |= {} if auth else {"client_id": known.client_id, "client_secret": known.client_secret}
     body = {name: value for name, value in {**own, **changes}.items() if value is not None}
-    return httpx.post(erp.graphql.token_url, **({"json": body} if as_json else {"data": body}), auth=auth)
+    return HTTP.post(erp.graphql.token_url, **({"json": body} if as_json else {"data": body}), auth=auth)
 
 
 def test_client_credentials_need_audience_and_key(erp, clock):
@@ -375,7 +383,7 @@ def test_client_credentials_need_audience_and_key(erp, clock):
 
     def call(token, key=known.api_key):
         headers = {"Authorization": f"Bearer {token}", "X-API-Key": key}
-        return httpx.post(erp.graphql.cloud_url, json=COUNT, headers=headers).status_code
+        return HTTP.post(erp.graphql.cloud_url, json=COUNT, headers=headers).status_code
 
     assert [200, 200, 200] == [call(token) for token in tokens]
     assert 401 == call(tokens[0], key="wrong")
@@ -408,6 +416,6 @@ def test_a_site_may_take_one_form_of_body_alone(erp):
     known.takes_json, known.takes_forms = True, False
     refused.append(fetch(erp))
     kind = {"Content-Type": "application/json"}
-    refused += [httpx.post(erp.graphql.token_url, content=body, headers=kind) for body in (b"{", b"[]")]
+    refused += [HTTP.post(erp.graphql.token_url, content=body, headers=kind) for body in (b"{", b"[]")]
 
     assert {(400, "invalid_request")} == {(one.status_code, one.json()["error"]) for one in refused}
