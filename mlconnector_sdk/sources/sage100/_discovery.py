@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import attrs
 
-from ...errors import ConfigurationError, MappingError
+from ...errors import ConfigurationError
 from ...models import StreamName
 from .._values import Row
 from ._api import CUSTOMER, CUSTOMER_CONTACT, SALES_ORDER, SYSTEM, Key, KnownKeys, Table
@@ -327,8 +327,5 @@ class _KnownOrders:
 
 
 def _is_changed(row: Row, since: Stamp | None) -> bool:
-    try:
-        stamp = modified(row)
-    except MappingError:
-        return True
+    stamp = modified(row)
     return since is None or stamp is None or stamp >= since

@@ -46,16 +46,15 @@ def set_column(customers: Customers, key: Key, column: str, value: str) -> bool:
             return False
         now = customers.record(CUSTOMER, key)
         if _stamp(now) == _stamp(before):
-            return _written(customers, key, now, column, value)
+            _write(customers, key, now, column, value)
+            return True
         before = now
     raise UnavailableError("the customer is being changed all the time", system=SYSTEM, reason="changing").about(
         CUSTOMER.text_of(key)
     )
 
 
-def _written(customers: Customers, key: Key, customer: Any, column: str, value: str) -> bool:
-    if _value(customer, column) == value:
-        return False
+def _write(customers: Customers, key: Key, customer: Any, column: str, value: str) -> None:
     holder, name = _place(customer, column)
     holder[name] = value
     try:
@@ -64,7 +63,6 @@ def _written(customers: Customers, key: Key, customer: Any, column: str, value: 
         # A repeat after a lost answer is refused, because the stamps that it holds are old by then.
         if _value(customers.record(CUSTOMER, key), column) != value:
             raise
-    return True
 
 
 def _place(customer: Any, column: str) -> tuple[Any, str]:

@@ -91,9 +91,6 @@ class Service:
         self._server_time: datetime | None = None
         self._information: ContractInformation | None = None
 
-    def __repr__(self) -> str:
-        return f"<Service {self.address}>"
-
     def information(self, retry: RetryPolicy | None = None) -> ContractInformation:
         """What the service says of itself; it needs no logon."""
         with self._known_description():
@@ -122,8 +119,10 @@ class Service:
         """The same as it came, which can be changed and sent back."""
         operation, names = _OPERATIONS[table.name]
         value = self._called(operation, retry, **dict(zip(names, key, strict=True)))
-        if value is None:
-            raise ContractError("an empty answer", system=SYSTEM, operation=operation, reason="soap")
+        if value is None or _key_of(table, value) != tuple(part.upper() for part in key):
+            raise ContractError(
+                "another record came than was asked for", system=SYSTEM, operation=operation, reason="soap"
+            )
         return value
 
     def update(self, customer: Any) -> None:
@@ -174,3 +173,8 @@ class Service:
     def _judged(self, reply: HttpReply, operation: str) -> MLConnectorError | None:
         self._server_time = reply.date or self._server_time
         return self._verdicts.judge(reply, operation)
+
+
+def _key_of(table: Table, value: Any) -> Key:
+    parts = (getattr(value, name, None) for name in table.key)
+    return tuple(str(part or "").strip(" \0").upper() for part in parts)

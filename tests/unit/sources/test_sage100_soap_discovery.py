@@ -172,6 +172,14 @@ def test_the_customer_of_an_order_that_is_known_meanwhile_is_found():
     assert ["00-WALKIN"] == site.found("customers")
 
 
+def test_an_order_without_a_customer_names_nobody():
+    """What is no key is not asked for."""
+    site = Site(orders={order(1): {"ARDivisionNo": "00", "CustomerNo": ""}})
+
+    assert [] == site.found("customers", first_order="1")
+    assert not [key for key in site.asked if key.startswith("00-")]
+
+
 def test_the_first_customers_are_where_a_walk_begins():
     """Each division begins where it is told to, while nothing in it is known."""
     site = Site(customers={key: {} for key in [customer(3), customer(5, "01"), customer(6, "01")]})

@@ -93,6 +93,7 @@ NOT_ON_FILE = "Could not set AR_Customer_bus column ZipCode$: The ZIP Code is no
         (envelope("a:CI_NoKey", "x"), RecordNotFoundError, ""),
         (envelope("a:b:CI_NoKey", "x"), RecordNotFoundError, ""),
         (envelope("s:Client", "gone", mas("CI_NoKey", "gone")), RecordNotFoundError, ""),
+        (envelope("s:Client", "x", f"<detail><a>1</a><b>{mas('CI_NoKey', 'x')}</b></detail>"), RecordNotFoundError, ""),
         (envelope("a:CI_NOF", NOT_ON_FILE), RecordRejectedError, "column ZipCode"),
         (envelope("a:CI_NOF", "", mas("CI_NOF", NOT_ON_FILE)), RecordRejectedError, "column ZipCode"),
         (envelope("a:CI_CharLength", "The Type is greater than 5 character(s)"), RecordRejectedError, "Type"),
