@@ -70,40 +70,40 @@ class Ladder:
             RefusedQuestionError: the last step was refused too.
         """
         steps = _steps(self.connection.known(entity))
-        for step in self._from_remembered(entity, steps):
-            try:
-                for rows in self._rows(entity, step, since):
-                    self._settle(entity, step, best=steps[0])
-                    yield rows
-            except RefusedQuestionError:
-                self._settled.pop(entity.table, None)
-                if step is steps[-1]:
-                    raise
-            else:
-                self._settle(entity, step, best=steps[0])
-                return
+        remembered = self._settled.get(entity.table)
+        # What was refused once is not asked again; a site that was changed since may have to go lower still.
+        rest = steps[steps.index(remembered) :] if remembered in steps else steps
+        yield from self._descending(entity, rest, since, best=steps[0])
+
+    def _descending(self, entity: Entity, steps: list[Step], since: datetime, *, best: Step) -> Iterator[list[Row]]:
+        step, *lower = steps
+        try:
+            for rows in self._rows(entity, step, since):
+                self._settle(entity, step, best=best)
+                yield rows
+            self._settle(entity, step, best=best)
+        except RefusedQuestionError:
+            self._settled.pop(entity.table, None)
+            if not lower:
+                raise
+            yield from self._descending(entity, lower, since, best=best)
 
     def probe(self, entity: Entity, since: datetime) -> str:
         """Find out how changes are found, by one page at most of each way; says it for people."""
         steps = _steps(self.connection.known(entity))
-        if entity.table not in self._settled:
-            for step in steps:
-                try:
+        for step in steps if entity.table not in self._settled else ():
+            try:
+                # The last way is always open, and would begin a long read.
+                if step is not steps[-1]:
                     next(self.connection.pages(entity, step.question(since)), None)
-                except RefusedQuestionError:
-                    continue
-                self._settle(entity, step, best=steps[0])
-                break
+            except RefusedQuestionError:
+                continue
+            self._settle(entity, step, best=steps[0])
         return str(self._settled[entity.table])
 
     def has_stamp(self, entity: Entity) -> bool:
         """Whether rows of a list say at all when they were changed."""
         return bool(self.connection.known(entity).stamps)
-
-    def _from_remembered(self, entity: Entity, steps: list[Step]) -> list[Step]:
-        """What was refused once is not asked again; a site that was changed since may have to go lower still."""
-        remembered = self._settled.get(entity.table)
-        return steps[steps.index(remembered) :] if remembered in steps else steps
 
     def _settle(self, entity: Entity, step: Step, *, best: Step) -> None:
         if entity.table in self._settled:
@@ -111,7 +111,7 @@ class Ladder:
         self._settled[entity.table] = step
         if step != best:
             log.warning(
-                "sagex3 %s is read with %s, for the server refused %s",
+                "sagex3 %s: %s, because the server refused %s",
                 entity.table,
                 step,
                 best,

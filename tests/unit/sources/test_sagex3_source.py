@@ -19,6 +19,8 @@ from mlconnector_sdk.errors import (
 )
 from mlconnector_sdk.retry import RetryPolicy
 from mlconnector_sdk.sources.sagex3 import Representation, SageX3, SageX3Rest
+from mlconnector_sdk.sources.sagex3._api import CUSTOMERS, Known, RefusedQuestionError
+from mlconnector_sdk.sources.sagex3._ladder import Ladder
 from mlconnector_sdk.testing import FakeClock, FakeServer, Reply
 from tests.unit.sources._sagex3 import REPRESENTATIONS, asked, door, keys_of, records_of, site, source_of
 
@@ -89,7 +91,7 @@ def test_what_a_site_refuses_is_asked_once(erp, clock, caplog, refuses, found_by
     customers = [e for e in erp.log if e.path.endswith("/BPCUSTOMER") and e.status == 500]
     assert len(customers) == {"changes by UPDDAT": 1}.get(found_by, 2 if len(refuses) == 1 else 4)
     assert row.detail == f"BPCUSTOMER/YMCBPC, {found_by}"
-    assert any(f"BPCUSTOMER is read with {found_by}, for the server refused" in text for text in caplog.messages)
+    assert any(f"BPCUSTOMER: {found_by}, because the server refused" in text for text in caplog.messages)
 
 
 def test_days_step_back_by_a_day_more(erp, clock):
@@ -161,18 +163,27 @@ def test_empty_stamps_end_nothing(erp, clock):
     """Rows that never got a stamp come with a full scan, wherever a list puts them."""
     erp.api1.stamp_where = False
     erp.table("BPCUSTOMER")["0001"].write({"UPDDATTIM": None})
-    erp.spoil("BPCUSTOMER", "0003", UPDDATTIM="soon")
     erp.edit("BPCUSTOMER", "0002", BPCNAM="Renamed")
     with source_of(erp) as source:
-        erp.spoil("BPCUSTOMER", "0003", UPDDATTIM=None)
         assert keys_of(source.read("customers", since(clock, minutes=5))) == ["0002"]
         assert keys_of(source.read("customers")) == ["0001", "0002", "0003"]
+
+
+def test_bad_stamps_hide_nobody(erp, clock):
+    """Where everything is read, a row whose stamp cannot be read comes, and is set aside with its reason."""
+    erp.api1.stamp_where = erp.api1.order_by_stamp = False
+    erp.spoil("BPCUSTOMER", "0003", UPDDATTIM="soon")
+    with source_of(erp) as source:
+        pages = list(source.read("customers", since(clock, minutes=5)))
+
+    assert [("0003", "bad_stamp", None)] == [
+        (row.key, row.reason, row.modified_at) for page in pages for row in page.unreadable
+    ]
 
 
 def test_nothing_is_remembered_of_a_site_that_refuses_everything(erp, clock):
     """When the plain list fails too, it was not the stamp: the next read asks again."""
     with source_of(erp) as source:
-        source.streams  # noqa: B018 - nothing is asked yet
         list(source.read("customers"))
         fault = erp.fail(status=500, body={"$diagnoses": [{"$severity": "error"}]}, path="/BPCUSTOMER")
         with pytest.raises(ContractError):
@@ -192,6 +203,22 @@ def test_a_site_that_refuses_later_is_read_another_way(erp, clock):
         erp.edit("BPCUSTOMER", "0002", BPCNAM="Renamed")
 
         assert keys_of(source.read("customers", since(clock, minutes=5))) == ["0002"]
+
+
+class Stubborn:
+    """A way to a site that refuses everything."""
+
+    def known(self, entity, *, retry=None):
+        return Known()
+
+    def pages(self, entity, question):
+        raise RefusedQuestionError("not that either")
+
+
+def test_there_is_no_way_below_reading_everything():
+    """An API that refuses even that is not taken for an empty one."""
+    with pytest.raises(RefusedQuestionError):
+        list(Ladder(Stubborn()).changed(CUSTOMERS, START))
 
 
 def test_a_refusal_in_the_middle_is_an_error(erp, clock):
@@ -299,6 +326,29 @@ def test_addresses_of_sites_concern_nobody(erp, clock):
     with source_of(erp) as source:
         assert keys_of(source.read("customers", since(clock, minutes=5))) == []
         assert keys_of(source.read("contacts", since(clock, minutes=5))) == []
+
+
+def test_persons_of_nobody_and_bad_stamps_concern_nobody(erp, clock):
+    """A person without a partner changes no customer; a row whose stamp cannot be read moves no mark."""
+    erp.api1.stamp_where = erp.api1.order_by_stamp = False
+    erp.site.put("CONTACTCRM", {"CCNCRM": "C-ALONE", "CNTLNA": "Alone"})
+    erp.site.put("CONTACTCRM", {"CCNCRM": "C-SITE", "CNTLNA": "Site"})
+    erp.site.put("CONTACT", {"BPATYP": 3, "BPANUM": "0001", "CCNCRM": "C-SITE"})
+    erp.spoil("BPADDRESS", (1, "0002", "A01"), UPDDATTIM="soon")
+    with source_of(erp) as source:
+        found = records_of(source.read("customers", since(clock, minutes=5)))
+
+    assert {"0002": START} == {key: record.modified_at for key, record in found.items()}
+
+
+def test_what_is_remembered_is_bounded(erp, clock, monkeypatch):
+    """A forgotten customer is only read once more."""
+    monkeypatch.setattr("mlconnector_sdk.sources.sagex3._owners._REMEMBERED", 0)
+    erp.edit("BPADDRESS", (1, "0002", "A01"), WEB="new@x.example")
+    erp.edit("BPARTNER", "0002", LAN="FRA")
+    erp.edit("BPCUSTOMER", "0002", BPCNAM="Renamed")
+    with source_of(erp) as source:
+        assert set(keys_of(source.read("customers", since(clock, minutes=5)))) == {"0002"}
 
 
 @pytest.mark.parametrize("trouble", ["forbidden", "no stamp"])
@@ -415,6 +465,14 @@ def test_an_empty_table_is_no_trouble(clock):
             assert [keys_of(source.read(stream)) for stream in source.streams] == [[], [], [], []]
             erp.add_customer("0001", email="c1@x.example")
             assert records_of(source.read("customers"))["0001"].email == "c1@x.example"
+
+
+def test_a_first_record_that_comes_as_an_error_tells_no_fields(erp):
+    """Without descriptions a record tells what there is; one that is locked tells nothing, and the next does."""
+    erp.api1.prototypes = False
+    erp.fail_next(200, body={"$diagnoses": [{"$severity": "error"}]}, path="BPARTNER('0001')")
+    with source_of(erp, api={"representations": {}}) as source:
+        assert len(keys_of(source.read("customers"))) == 3
 
 
 def test_fields_of_the_site_are_there_or_missed(erp):
