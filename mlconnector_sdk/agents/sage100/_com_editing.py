@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 
 from ._boi import Edit, Edited, Value
 from ._com_calls import ComObject, bare
-from ._com_reading import Columns, columns_of, find, plain
+from ._com_reading import Columns, columns_of, find, plain, say_key
 from ._contract import Resource
 from ._errors import AgentError
 from ._stamps import hours_of
@@ -70,10 +70,7 @@ def _take(table: ComObject, resource: Resource, edit: Edit, texts: Texts) -> Non
     # Looked for first: to a user who may not create, Sage 100 says of a missing record that access is denied.
     if not find(table, resource, edit.key):
         raise gone
-    for name, part in named.items():
-        if not table.number("nSetKeyValue", f"{name}$", part):
-            message = f"Sage 100 refuses {name} as part of a key"
-            raise table.refusal("VALIDATION", message, "nSetKeyValue", column=name, key=named)
+    say_key(table, resource, edit.key)
     taken = table.number("nSetKey")
     if taken == _NEW:
         # The object has begun a new record. Writing it would create a customer.

@@ -14,7 +14,7 @@ from ._contract import STAMP_COLUMNS, Key, Resource
 from ._errors import AgentError, BoiAnswer
 from ._stamps import UNSTAMPED, Stamp, latest
 
-__all__ = ["Columns", "columns_of", "find", "missing", "plain", "rows", "scan", "stamp_of", "walk"]
+__all__ = ["Columns", "columns_of", "find", "missing", "plain", "rows", "say_key", "scan", "stamp_of", "walk"]
 
 _Place = TypeVar("_Place")
 _PAIRS = (("DateCreated", "TimeCreated"), ("DateUpdated", "TimeUpdated"))
@@ -141,11 +141,22 @@ def walk(table: ComObject, place: Callable[[], _Place]) -> Iterator[_Place]:
 # -- records by key -------------------------------------------------------------------------------------------------
 
 
+def say_key(table: ComObject, resource: Resource, key: Key) -> None:
+    """Name the key that the next search or grasp is for.
+
+    Raises:
+        AgentError: Sage 100 does not take it for a key; to leave the record out would make it look deleted.
+    """
+    named = resource.named(key)
+    for name, part in named.items():
+        if not table.number("nSetKeyValue", f"{name}$", part):
+            message = f"Sage 100 refuses {name} as part of a key"
+            raise table.refusal("VALIDATION", message, "nSetKeyValue", column=name, key=named)
+
+
 def find(table: ComObject, resource: Resource, key: Key) -> bool:
     """Go to a record; false when there is none, also when Sage 100 stops at a neighbour."""
-    for name, part in resource.named(key).items():
-        if not table.number("nSetKeyValue", f"{name}$", part):
-            return False
+    say_key(table, resource, key)
     if not table.number("nFind"):
         return False
     return all(bare(table.value(f"{name}$", "")) == part for name, part in resource.named(key).items())

@@ -118,9 +118,6 @@ class Cursors:
         message = "this cursor is not known any more: begin the listing again, from the last mark that was committed"
         raise AgentError("CURSOR_EXPIRED", message)
 
-    def __len__(self) -> int:
-        return len(self._kept)
-
     def _forget_old(self) -> None:
         oldest = self._clock() - self._age
         while self._kept and next(iter(self._kept.values())).used < oldest:

@@ -154,13 +154,12 @@ class SessionPool:
         Raises:
             AgentError: there is no session to be had, or what `work` raises.
         """
-        seat = self._taken(company)
+        seat, worker = self._taken(company)
         try:
-            worker = seat.worker = seat.worker or self._worker(seat)
             result = worker.run(lambda: self._served(seat, company, work), timeout=self._timeout)
         except TimeoutError:
-            error = self._given_up(seat)
-            raise error from None
+            worker.stop(seat.close)  # should the call return after all
+            raise self._given_up(seat) from None
         except AgentError as error:
             self._noted(error)
             self._released(seat)
@@ -197,10 +196,7 @@ class SessionPool:
         for _, worker in workers:
             worker.join(_FAREWELL_SECONDS)
 
-    def _worker(self, seat: _Seat) -> Worker:
-        return Worker(begin=self._begin, at_rest=seat.close, rest=self._idle)
-
-    def _taken(self, company: str | None) -> _Seat:
+    def _taken(self, company: str | None) -> tuple[_Seat, Worker]:
         with self._changed:
             self._changed.wait_for(self._one_is_free, timeout=self._wait)
             free = [seat for seat in self._seats if not seat.busy]
@@ -209,7 +205,8 @@ class SessionPool:
                 raise AgentError("AGENT_BUSY", message)
             seat = min(free, key=lambda seat: seat.rank(company))
             seat.busy = True
-            return seat
+            worker = seat.worker = seat.worker or Worker(begin=self._begin, at_rest=seat.close, rest=self._idle)
+            return seat, worker
 
     def _one_is_free(self) -> bool:
         return self._closed or any(not seat.busy for seat in self._seats)
@@ -233,8 +230,6 @@ class SessionPool:
             "restart the agent"
         )
         error = AgentError("TIMEOUT", message)
-        if seat.worker is not None:
-            seat.worker.stop(seat.close)  # should the call return after all
         with self._changed:
             self._seats[self._seats.index(seat)] = _Seat()
             self._hung += 1

@@ -110,7 +110,7 @@ class Service:
         name = (company, *edit.key, idempotency_key)
 
         def once(session: Session) -> object:
-            # Asked for again within the session, so that two of the same at once do not both write.
+            # Recalled by whoever has the session, so that two of the same at once do not both write.
             if (answer := self._answered.recall(name, request)) is not None:
                 return answer
             edited = session.edit(CUSTOMERS, edit)
@@ -125,8 +125,7 @@ class Service:
             _log.info("a customer was %s", "changed" if edited.changed else "left as it was", extra=extra)
             return body
 
-        known = self._answered.recall(name, request)
-        return known if known is not None else self._pool.run(company, once)
+        return self._pool.run(company, once)
 
     def _admit(self, company: str) -> None:
         """Refuse companies that this agent does not hand out, before Sage 100 is asked."""

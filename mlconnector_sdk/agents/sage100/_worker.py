@@ -25,7 +25,8 @@ class Worker:
         self._at_rest = at_rest
         self._rest = rest
         self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._thread = threading.Thread(target=self._work, name="sage100-session", daemon=True)
+        self._thread.start()
 
     def run(self, call: Callable[[], _T], *, timeout: float) -> _T:
         """The result of a call, made on the thread.
@@ -33,9 +34,6 @@ class Worker:
         Raises:
             TimeoutError: it did not end in time; it may still be under way, and the worker is of no use any more.
         """
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="sage100-session", daemon=True)
-            self._thread.start()
         future: Future[_T] = Future()
         self._calls.put((future, call))
         return future.result(timeout)
@@ -47,8 +45,7 @@ class Worker:
 
     def join(self, timeout: float) -> None:
         """Wait for the thread to end."""
-        if self._thread is not None:
-            self._thread.join(timeout)
+        self._thread.join(timeout)
 
     def _work(self) -> None:
         begun = False

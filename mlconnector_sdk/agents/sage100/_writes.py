@@ -14,7 +14,6 @@ from ._errors import AgentError
 
 __all__ = ["Answered"]
 
-_MOST = 1000
 _AGE = timedelta(hours=24)
 
 
@@ -28,8 +27,9 @@ class _Answer:
 class Answered:
     """Remembers the answers of writes that were carried out, a bounded number for a day."""
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    def __init__(self, clock: Callable[[], datetime], *, most: int = 1000) -> None:
         self._clock = clock
+        self._most = most
         self._answers: OrderedDict[tuple[str, ...], _Answer] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -51,7 +51,7 @@ class Answered:
     def keep(self, key: tuple[str, ...], request: bytes, body: object) -> None:
         with self._lock:
             self._answers[key] = _Answer(_digest(request), body, self._clock())
-            while len(self._answers) > _MOST:
+            while len(self._answers) > self._most:
                 self._answers.popitem(last=False)
 
     def _forget_old(self) -> None:

@@ -135,6 +135,31 @@ def test_reading_takes_no_record(world: World) -> None:
     assert {"MARY"} == set(world.company.locks.values())
 
 
+def test_customer_is_read_alone(world: World) -> None:
+    """One customer has its own address, where columns can be chosen too; one that is not there is not found."""
+    world.customer("ABF", "01", City="Milwaukee")
+
+    answer = world.ask("/companies/ABC/customers/01/ABF", {"fields": "City"})
+
+    assert ("Milwaukee", "ABF") == (answer.json()["City"], answer.json()["CustomerNo"])
+    assert "CustomerName" not in answer.json()
+    gone = world.ask("/companies/ABC/customers/00/ABF")
+    assert (404, "NOT_FOUND") == problem(gone)
+    assert {"ARDivisionNo": "00", "CustomerNo": "ABF"} == gone.json()["error"]["key"]
+
+
+def test_keys_come_in_pages(world: World) -> None:
+    """All keys come in their own order, page by page, whatever was changed last."""
+    for number in ("3", "1", "2"):
+        world.customer(number)
+
+    first = world.read("customers/keys", {"limit": 2})
+    rest = world.read("customers/keys", {"cursor": first["nextCursor"]})
+
+    assert ["1", "2", "3"] == [key["CustomerNo"] for key in (*first["keys"], *rest["keys"])]
+    assert rest["nextCursor"] is None
+
+
 # -- since when -----------------------------------------------------------------------------------------------------
 
 
@@ -232,6 +257,20 @@ def test_record_without_stamps_is_in_full_listings_only(world: World) -> None:
     assert ["NONE", "ONE"] == world.numbers()
     assert ["ONE"] == world.numbers({"sinceDate": "20000101"})
     assert {"date": "00000000", "time": "0"} == world.read("customers")["records"][0]["_stamp"]
+
+
+def test_table_without_stamps_counts_as_changed(world: World) -> None:
+    """Where a release keeps no stamps in a table, all of it comes whatever the bound: nobody can say what changed."""
+    table = world.company.tables["GL_Account"]
+    table.put(("000000001",), {"FormattedAccount": "4000-01-00"}, stamp=False)
+    for name in ("DateCreated", "TimeCreated", "UserCreatedKey", "DateUpdated", "TimeUpdated", "UserUpdatedKey"):
+        table.columns.pop(name)
+        table.rows["000000001",].pop(name, None)
+
+    (record,) = world.read("gl-accounts", {"sinceDate": "20300101"})["records"]
+
+    assert ("4000-01-00", {"date": "00000000", "time": "0"}) == (record["FormattedAccount"], record["_stamp"])
+    assert "DateUpdated" not in record
 
 
 # -- while somebody pages -------------------------------------------------------------------------------------------

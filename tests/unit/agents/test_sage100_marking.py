@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mlconnector_sdk.agents.sage100._writes import Answered
 from tests.unit.agents._agent import DO_NOT_EMAIL, Beside, World, problem
 
 KEY = ("00", "0000042")
@@ -113,6 +114,23 @@ def test_customer_that_vanishes_under_the_pen_is_not_created(world: World) -> No
     assert {} == world.company.locks
 
 
+def test_customer_that_vanishes_behind_the_pen_is_told(world: World) -> None:
+    """One that is deleted right after it was written has nothing left to show."""
+
+    class Deleting(Beside):
+        def nWrite(self):  # noqa: N802 - Sage 100's name
+            written = self.thing.nWrite()
+            world.company.tables["AR_Customer"].remove(KEY)
+            return written
+
+    class Script(Beside):
+        New = Deleting
+
+    world.dispatch = lambda: Script(world.script.dispatch("ProvideX.Script"))
+
+    assert (404, "NOT_FOUND") == problem(world.mark(set=MARKED))
+
+
 def test_locked_customer_is_told_with_sages_own_words(world: World) -> None:
     """Somebody has the record open: 423, when to come again, and Sage 100's message word for word."""
     world.company.lock("AR_Customer", KEY, "MARY")
@@ -167,26 +185,21 @@ def test_each_refusal_is_told_apart(method, text, expected, column, world: World
         def nFind(self):  # noqa: N802 - Sage 100's name
             found = self.thing.nFind()
             Refusing.seen += 1
-            if method != "nSetKeyValue" and Refusing.seen == 1:
+            if Refusing.seen == 1:
                 world.script.refuse(method, text)
             return found
 
     class Script(Beside):
         New = Refusing
 
-    if method == "nSetKeyValue":
-        world.script.refuse(method, text, times=3)
     world.dispatch = lambda: Script(world.script.dispatch("ProvideX.Script"))
     answer = world.mark(set=MARKED)
 
-    if method == "nSetKeyValue":  # the look before the grasp finds nothing then
-        assert (404, "NOT_FOUND") == problem(answer)
-    else:
-        boi = answer.json()["error"]["boi"]
-        assert (*expected, method[1:], column, text) == (
-            *problem(answer),
-            *(boi[name] for name in ("method", "column", "lastErrorMsg")),
-        )
+    boi = answer.json()["error"]["boi"]
+    assert (*expected, method[1:], column, text) == (
+        *problem(answer),
+        *(boi[name] for name in ("method", "column", "lastErrorMsg")),
+    )
     assert untouched(world)
 
 
@@ -270,6 +283,15 @@ def test_answers_are_remembered_for_a_day(world: World) -> None:
     world.clock.advance(hours=25)
 
     assert not world.mark(set=MARKED).json()["changed"]
+
+
+def test_number_of_remembered_answers_is_bounded(world: World) -> None:
+    """The oldest answer is forgotten when there are too many."""
+    answered = Answered(world.clock, most=2)
+    for name in ("1", "2", "3"):
+        answered.keep((name,), b"request", name)
+
+    assert [None, "2", "3"] == [answered.recall((name,), b"request") for name in ("1", "2", "3")]
 
 
 def test_number_with_odd_signs_is_addressed(world: World) -> None:

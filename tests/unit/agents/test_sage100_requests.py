@@ -88,6 +88,14 @@ def test_agent_may_be_mounted(world: World) -> None:
     assert [200, 2] == [answer.status, len(answer.json())]
 
 
+def test_clock_is_the_machines_by_default(world: World) -> None:
+    """Without a clock of its own the agent tells the time of its machine."""
+    with create_app(world.settings, dispatch=world.dispatch) as agent:
+        answer = call(agent, "GET", "/health", "", {"authorization": f"Bearer {TOKEN}"}, b"")
+
+    assert "20200101" < answer.json()["now"]["date"] < "99999999"
+
+
 def test_answers_are_not_to_be_kept(world: World) -> None:
     """Answers hold personal data: no cache may keep them."""
     assert "no-store" == world.ask("/health").headers["cache-control"]

@@ -176,6 +176,13 @@ def test_closed_system_is_seen_before_logging_on(make_world, tmp_path) -> None:
     assert 0 == world.script.dispatched
 
 
+def test_unreadable_home_stops_no_logon(make_world, tmp_path) -> None:
+    """A folder Home that cannot be looked into is left to the logon to complain about."""
+    world = make_world(home=str(tmp_path / ("x" * 300) / "Home"))
+
+    assert 200 == world.ask(CUSTOMERS).status
+
+
 @pytest.mark.parametrize("company", ["QQQ", "abc", "MAS_ABC", "AB"])
 def test_unknown_company_is_told(company: str, world: World) -> None:
     """A company that does not exist, or whose code cannot be one, is not found."""
@@ -285,6 +292,31 @@ def test_installation_that_does_not_start_is_told(place: str, word: str, world: 
     assert (503, "SESSION_LOST") == problem(answer)
     assert word in str(answer.json()["error"])
     assert 200 == world.ask(CUSTOMERS).status
+
+
+def test_process_that_takes_no_second_session_is_told(make_world) -> None:
+    """Where Sage 100 hands out no session at all, the message says what must be set up; the first one works on."""
+    world = make_world(sessions=2)
+    world.dispatch = lambda: world.script
+    world.read("customers")
+    answer = world.ask("/companies/XYZ/customers")
+
+    assert (503, "SESSION_LOST", "SY_Session") == (*problem(answer), answer.json()["error"]["boi"]["object"])
+    assert 200 == world.ask(CUSTOMERS).status
+
+
+def test_lost_connection_is_not_taken_for_a_missing_right(world: World) -> None:
+    """When the process behind COM is gone while an object is made, that is no matter of rights."""
+
+    class Gone(Beside):
+        def NewObject(self, name, session=None):  # noqa: N802 - Sage 100's name
+            if name == "SY_Session":
+                return self.thing.NewObject(name)
+            raise world.script.com_error(-2147023174, "The RPC server is unavailable.")
+
+    world.dispatch = lambda: Gone(world.script.dispatch("ProvideX.Script"))
+
+    assert (503, "SESSION_LOST") == problem(world.ask(CUSTOMERS))
 
 
 def test_dispatch_that_fails_is_told(world: World) -> None:
@@ -516,6 +548,15 @@ def test_neighbour_of_a_key_is_not_taken_for_it(world: World) -> None:
     world.dispatch = lambda: Script(world.script.dispatch("ProvideX.Script"))
 
     assert [] == world.read("customers", {"key": '["00","0"]'})["records"]
+
+
+def test_key_that_sage_refuses_is_not_taken_for_deleted(world: World) -> None:
+    """A listed record whose key is refused when it is read stops the page, instead of missing from it."""
+    world.customer("1")
+    world.customer("2")
+    world.script.refuse("nSetKeyValue", "The division is closed.")
+
+    assert (422, "VALIDATION") == problem(world.ask(CUSTOMERS))
 
 
 def test_lines_of_another_document_are_an_error(world: World) -> None:
