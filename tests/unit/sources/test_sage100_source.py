@@ -10,7 +10,7 @@ import pytest
 
 from mlconnector_sdk.cursors import HighWaterMark, MarkTracker, Window, next_window
 from mlconnector_sdk.errors import ConfigurationError, ContractError, MappingError
-from mlconnector_sdk.sources.sage100 import Sage100, Sage100Agent
+from mlconnector_sdk.sources.sage100 import Sage100, Sage100Agent, _ledger
 from mlconnector_sdk.testing import FakeClock
 from tests.unit.sources._sage100 import LEDGER, NO_MAIL, agent_of, asked, keys_of, records_of, site, source_of
 
@@ -414,7 +414,7 @@ def test_the_placeholder_for_prospects_is_left_out(erp):
         erp.add_contact(other, "Y", email="y@harbor.example"),
     ]
     orders = [erp.add_order(crowd, [("PUMP", "Pump", 1, 5)]), erp.add_order(other, [("PUMP", "Pump", 1, 5)])]
-    with source_of(erp, exclude_keys=[crowd]) as source:
+    with source_of(erp, api=agent_of(erp, page_size=1), exclude_keys=[crowd]) as source:
         assert [other] == keys_of(source.read("customers"))
         assert people[1:] == keys_of(source.read("contacts"))
         assert orders[1:] == keys_of(source.read("orders"))
@@ -458,6 +458,18 @@ def test_a_changed_chart_of_accounts_is_seen_by_the_next_reading(erp):
         (found,) = records_of(source.read("customers")).values()
 
     assert found.raw["GL_Account"] == {LEDGER: "4000-02-00"}
+
+
+def test_few_accounts_are_remembered(erp, monkeypatch):
+    """However large the chart of accounts is; what was forgotten is asked for again."""
+    monkeypatch.setattr(_ledger, "_MOST_REMEMBERED", 2)
+    accounts = [erp.add_gl_account(f"4000-{number:02d}-00") for number in range(5)]
+    keys = [erp.add_customer(email=f"{account}@harbor.example", **{LEDGER: account}) for account in accounts]
+    with source_of(erp, api=agent_of(erp, page_size=1), gl_accounts=[LEDGER]) as source:
+        found = records_of(source.read("customers"))
+
+    written = [found[key].raw["GL_Account"][LEDGER] for key in keys]
+    assert written == [f"4000-{number:02d}-00" for number in range(5)]
 
 
 def test_a_renumbered_customer_is_another_one(erp, source):
@@ -588,6 +600,16 @@ def test_an_older_agent_may_leave_the_offset_out(erp, source):
     erp.fail(path="/health", status=200, body={"now": {"date": "20260310", "time": "12.5"}, "timeZone": "x"})
 
     assert source.present("customers") == datetime(2026, 3, 10, 17, 30, tzinfo=UTC)
+
+
+def test_an_api_without_a_clock_is_no_trouble(erp):
+    """Then nothing bounds a mark, and the check says so."""
+    with source_of(erp) as source:
+        source._connection.now = lambda *, retry=None: None
+        assert source.present("customers") is None
+        row = checked(source)["clock"]
+
+    assert (row.ok, row.detail) == (True, "the server does not tell the time")
 
 
 def test_records_compare_by_what_they_say(erp, source):
