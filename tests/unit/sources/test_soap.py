@@ -11,7 +11,7 @@ import pytest
 from mlconnector_sdk._http import HttpClient, HttpReply
 from mlconnector_sdk.errors import ContractError, RecordRejectedError, UnavailableError
 from mlconnector_sdk.retry import RetryPolicy
-from mlconnector_sdk.sources._soap import SoapService, fault_in, wsdl_of
+from mlconnector_sdk.sources._soap import SoapService, fault_in, fault_of, wsdl_of
 from mlconnector_sdk.testing import FakeServer, Reply
 
 SPACE = "http://erp.example/ns/"
@@ -164,6 +164,63 @@ def recover(far: Echo) -> None:
 def test_faults_are_told_from_other_answers(status, body, expected):
     """The text of a fault in either version of SOAP; nothing else is taken for one."""
     assert fault_in(HttpReply(status=status, headers={}, body=body.encode())) == expected
+
+
+@pytest.mark.parametrize(
+    ("inner", "code", "detail"),
+    [
+        ("<faultcode>a:b:Busy</faultcode><faultstring>t</faultstring>", "Busy", {}),
+        ("<s:Code><s:Value>s:Sender</s:Value></s:Code><s:Detail><M>1</M></s:Detail>", "Sender", {"M": "1"}),
+        ("<faultstring>t</faultstring><detail>text</detail>", "", {}),
+    ],
+)  # fmt: skip
+def test_a_fault_has_a_code_and_perhaps_a_detail(inner, code, detail):
+    """Codes lose their prefixes, details their namespaces; either may be missing."""
+    fault = fault_of(HttpReply(status=500, headers={}, body=envelope(f"<s:Fault>{inner}</s:Fault>").encode()))
+
+    assert fault is not None
+    assert (code, detail) == (fault.code, fault.detail)
+
+
+SCHEMA = f'<x:schema xmlns:x="{XSD}" targetNamespace="urn:z"><x:element name="Z" type="x:string"/></x:schema>'
+
+
+@pytest.mark.parametrize("host", ["http://inside.invalid:8080", "https://inside.invalid", ""])
+def test_documents_below_the_allowed_folder_are_loaded_from_our_host(far, http, host):
+    """The description may be in pieces: they are asked of the host we know, whichever it names."""
+    refers = f'<w:types><x:schema xmlns:x="{XSD}" targetNamespace="urn:y">{{}}</x:schema></w:types>'
+    refers = refers.format(f'<x:import namespace="urn:z" schemaLocation="{host}/svc/z.xsd?part=1"/>')
+    far.description = WSDL.replace(b"</w:definitions>", refers.encode() + b"</w:definitions>")
+    far.before_each.append(lambda request: serve(far, request))
+
+    service = SoapService(http, wsdl="/svc/echo.asmx?wsdl", path="/svc/echo.asmx", documents="/svc/")
+    assert service.call("Echo", operation="echo") == "hello"
+    assert ["/svc/echo.asmx?wsdl", "/svc/z.xsd?part=1", "/svc/echo.asmx"] == [
+        entry.request.raw_path for entry in far.log
+    ]
+
+
+def serve(far: Echo, request) -> None:
+    """Give the piece of the description that is asked for."""
+    if "z.xsd" in request.raw_path:
+        far.description = SCHEMA.encode()
+
+
+def test_a_description_without_end_is_given_up(far, http):
+    """Documents that refer to ever more documents are no description."""
+    place = '<x:include schemaLocation="/svc/{}.xsd"/>'
+
+    def endless(request):
+        number = len(far.log)
+        inner = place.format(number)
+        schema = f'<x:schema xmlns:x="{XSD}" targetNamespace="urn:y">{inner}</x:schema>'
+        types = f"<w:types>{schema}</w:types></w:definitions>".encode()
+        far.description = schema.encode() if number else WSDL.replace(b"</w:definitions>", types)
+
+    far.before_each.append(endless)
+    with pytest.raises(ContractError):
+        SoapService(http, wsdl="/svc/echo.asmx?wsdl", path="/svc/echo.asmx", documents="/svc/").opened()
+    assert len(far.log) == 100
 
 
 def test_characters_that_xml_forbids_spoil_no_answer(far, http):
