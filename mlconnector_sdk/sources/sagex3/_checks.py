@@ -11,7 +11,7 @@ from ...protocols import Clock
 from ...retry import RetryPolicy
 from .._checks import ONCE, skew, tried
 from ._api import SYSTEM, Connection, Entity
-from ._ladder import Ladder
+from ._owners import Owners
 
 __all__ = ["check_site"]
 
@@ -23,7 +23,7 @@ class Needs(Protocol):
 
 
 def check_site(
-    connection: Connection, entities: Mapping[StreamName, Entity], needs: Needs, ladder: Ladder, clock: Clock
+    connection: Connection, entities: Mapping[StreamName, Entity], needs: Needs, owners: Owners, clock: Clock
 ) -> Iterator[CheckResult]:
     """The results; ends when the site cannot be reached or refuses the sign-in."""
     for greeting in connection.greet():
@@ -33,18 +33,21 @@ def check_site(
             return
     yield tried(SYSTEM, "clock", lambda: _clock(connection, clock))
     for stream, entity in entities.items():
-        yield tried(SYSTEM, f"stream {stream}", lambda: _stream(connection, entity, needs, ladder))  # noqa: B023 - used at once
+        yield tried(SYSTEM, f"stream {stream}", lambda: _stream(connection, entity, needs, owners))  # noqa: B023 - used at once
 
 
 def _clock(connection: Connection, clock: Clock) -> str:
     return skew(connection.now(retry=ONCE), clock, far_side="the server", matters="marks follow the server")
 
 
-def _stream(connection: Connection, entity: Entity, needs: Needs, ladder: Ladder) -> str:
+def _stream(connection: Connection, entity: Entity, needs: Needs, owners: Owners) -> str:
     needs(entity, retry=ONCE)
     known = connection.known(entity, retry=ONCE)
     connection.sample(entity, retry=ONCE)
     if not known.stamps:
         return f"{known.note or entity.table}, everything each time: lists have no change stamp"
     # Nothing was changed tomorrow, so the question costs nothing where it may be put.
-    return f"{known.note or entity.table}, {ladder.probe(entity, connection.now(retry=ONCE) + timedelta(days=1))}"
+    found_by = owners.ladder.probe(entity, connection.now(retry=ONCE) + timedelta(days=1))
+    unseen = owners.unseen(entity)
+    more = f"; a full scan finds changes of {' and '.join(unseen)} alone" if unseen else ""
+    return f"{known.note or entity.table}, {found_by}{more}"

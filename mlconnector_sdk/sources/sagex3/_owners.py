@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 
 import attrs
 
 from ...errors import ContractError, MappingError, PermissionDeniedError
 from .._values import Row
-from ._api import ADDRESSES, CONTACTS, PARTNERS, PERSONS, SYSTEM, Condition, Connection, Entity
+from ._api import ADDRESSES, CONTACTS, CUSTOMERS, PARTNERS, PERSONS, SUPPLIERS, SYSTEM, Condition, Connection, Entity
 from ._fields import moment_in
 from ._ladder import Ladder
 from ._records import BESIDE, is_of_partner
@@ -41,22 +42,39 @@ class Owners:
     def of_changed(self, entity: Entity, since: datetime, done: set[str]) -> Iterator[list[Row]]:
         """Their rows as a list gives them, without those whose key is in `done`; the same one may come twice."""
         for side in self._sides_of(entity):
-            try:
-                if not self.ladder.has_stamp(side):
-                    self._tell(side, f"lists of {side.table} have no change stamp")
-                    continue
-                for rows in self.ladder.changed(side, since):
-                    changes = self._changes(side, entity, rows)
-                    keep = {code: moment for code, moment in changes.items() if code not in done}
-                    yield from self._owners(entity, keep)
-                    _remember(done, keep)
-            except (ContractError, PermissionDeniedError) as error:
-                self._tell(side, error.message)
+            for changes in self._changes_of(side, entity, since):
+                keep = {code: moment for code, moment in changes.items() if code not in done}
+                yield from self._owners(entity, keep)
+                _remember(done, keep)
+
+    def unseen(self, entity: Entity) -> list[str]:
+        """The tables beside an entity whose changes only a full scan finds."""
+        return [side.table for side in self._sides_of(entity) if not self._can_see(side)]
+
+    def _can_see(self, side: Entity) -> bool:
+        try:
+            return self.ladder.has_stamp(side)
+        except (ContractError, PermissionDeniedError):
+            return False
+
+    def _changes_of(self, side: Entity, entity: Entity, since: datetime) -> Iterator[Changes]:
+        """What changed in a table beside. One that cannot be read at all is told; one that breaks off is an error."""
+        try:
+            if not self.ladder.has_stamp(side):
+                self._tell(side, f"lists of {side.table} have no change stamp")
+                return
+            pages = self.ladder.changed(side, since)
+            first = next(pages, [])
+        except (ContractError, PermissionDeniedError) as error:
+            self._tell(side, error.message)
+            return
+        for rows in chain([first], pages):
+            yield self._changes(side, entity, rows)
 
     def _sides_of(self, entity: Entity) -> list[Entity]:
         if entity.table == CONTACTS.table:
             return [side for side in self.beside if side.table == PERSONS.table]
-        return list(self.beside)
+        return list(self.beside) if entity.table in {CUSTOMERS.table, SUPPLIERS.table} else []
 
     def _changes(self, side: Entity, entity: Entity, rows: Sequence[Row]) -> Changes:
         """Which partners (for contacts: which persons) the changed rows belong to."""
@@ -105,8 +123,8 @@ def _by_code(side: Entity, rows: Sequence[Row], field: str) -> Changes:
     found: Changes = {}
     for row in rows:
         code = str(row.get(field) or "").strip()
-        moment = _moment(side, row)
-        if code and (moment is None or (found.get(code) or moment) <= moment):
+        known, moment = found.get(code), _moment(side, row)
+        if code and (known is None or (moment is not None and moment > known)):
             found[code] = moment
     return found
 

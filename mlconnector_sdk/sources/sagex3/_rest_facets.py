@@ -94,7 +94,8 @@ class Facets:
         view = self.views.of(join.table)
         try:
             listed = self._facet(view, "$query", tuple(join.on), retry)
-            by_list = set(join.on) <= set(listed) and set(join.marks) <= set(listed)
+            told = {*join.fields} & {*listed}
+            by_list = {*join.on} <= {*listed} and bool(told) and {*join.marks} & {*join.fields} <= told
             if not by_list:
                 self._facet(view, "$details", tuple(join.on), retry)
         except (ContractError, PermissionDeniedError) as error:

@@ -70,7 +70,7 @@ class SageX3(ErpSource[Connection]):
             makes every read a full scan.
         overlap: how far a window steps back behind the mark; where the stamp is a calendar day, at least a day more.
         commit_lag: a change is stamped before it can be seen; marks stay that far behind the server's clock.
-        full_scan_every: how often everything is read; `None` for never.
+        full_scan_every: how often all customers, contacts and suppliers are read; `None` for never.
         retry: the retry loop's limits.
 
     Raises:
@@ -152,7 +152,7 @@ class SageX3(ErpSource[Connection]):
 
     def check(self) -> Iterator[CheckResult]:
         """Try address, sign-in, clock and each stream, a line each; never raises, tries nothing twice."""
-        return check_site(self._connection, self._entities, self._needs, self._ladder, self._clock)
+        return check_site(self._connection, self._entities, self._needs, self._owners, self._clock)
 
     def present(self, stream: StreamName) -> datetime:
         """The server's clock, minus the time a change may take to become visible."""
@@ -182,9 +182,8 @@ class SageX3(ErpSource[Connection]):
                 if stream in {"customers", "suppliers"}:
                     done.update(_key(entity, row) for row in rows)
                 yield from self._pages(stream, entity, rows)
-            if stream != "orders":
-                for rows in self._owners.of_changed(entity, since, done):
-                    yield from self._pages(stream, entity, rows)
+            for rows in self._owners.of_changed(entity, since, done):
+                yield from self._pages(stream, entity, rows)
 
     def fetch(self, stream: StreamName, keys: Sequence[str]) -> Iterator[Page]:
         """The records with these keys as they are now; keys that are gone are absent."""
@@ -258,7 +257,8 @@ class SageX3(ErpSource[Connection]):
             entity=entity.table,
             cursor_field=", ".join(self._stamps) or None,
             overlap=overlap if self._stamps else timedelta(0),
-            full_scan_every=full_scan_every if self._stamps else None,
+            # Posted documents are not deleted, and there are too many to read them all each day.
+            full_scan_every=full_scan_every if self._stamps and stream != "orders" else None,
         )
 
 

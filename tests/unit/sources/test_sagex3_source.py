@@ -319,6 +319,21 @@ def test_a_customer_that_changed_itself_is_not_read_twice(erp, clock):
         assert keys_of(source.read("customers", since(clock, minutes=5))) == ["0002"]
 
 
+def test_the_latest_change_beside_a_customer_counts(erp, clock):
+    """Two addresses were saved: the mark may follow the later one, in whichever order they come."""
+    for code, minutes in (("A02", 2), ("A03", 1)):
+        stamp = clock.now() - timedelta(minutes=minutes)
+        erp.site.put("BPADDRESS", {"BPATYP": 1, "BPANUM": "0001", "BPAADD": code}, at=stamp)
+        erp.site.put("BPADDRESS", {"BPATYP": 1, "BPANUM": "0002", "BPAADD": code}, at=stamp - 2 * (stamp - clock.now()))
+    with source_of(erp) as source:
+        found = records_of(source.read("customers", since(clock, minutes=5)))
+
+    assert {key: record.modified_at for key, record in found.items()} == {
+        "0001": clock.now() - timedelta(minutes=1),
+        "0002": clock.now() + timedelta(minutes=2),
+    }
+
+
 def test_addresses_of_sites_concern_nobody(erp, clock):
     """Sites and companies have addresses and contacts as well, and may share a partner's code."""
     erp.site.put("BPADDRESS", {"BPATYP": 3, "BPANUM": "0001", "BPAADD": "A01", "WEB": "site@x.example"})
@@ -364,8 +379,47 @@ def test_what_cannot_be_seen_beside_a_row_is_told_once(erp, clock, caplog, troub
         for _ in range(2):
             assert keys_of(source.read("customers", since(clock, minutes=5))) == ["0002"]
 
+        [row] = [row for row in source.check() if row.what == "stream customers"]
+
     told = [text for text in caplog.messages if "changes of BPADDRESS alone are not seen" in text]
     assert len(told) == 1
+    assert row.ok
+    assert row.detail.endswith("; a full scan finds changes of BPADDRESS alone")
+
+
+def test_a_list_beside_that_breaks_off_is_an_error(erp, clock):
+    """What was not read must not be taken for unchanged: the mark stays where it was."""
+    with source_of(erp, api={"page_size": 1}) as source:
+        list(source.check())
+        erp.fail(status=500, body={"$diagnoses": [{"$severity": "error"}]}, path="/BPADDRESS", nth=2)
+        with pytest.raises(ContractError):
+            list(source.read("customers", since(clock, hours=2)))
+
+
+def test_owners_that_cannot_be_read_are_an_error(erp, clock):
+    """That belongs to the customers themselves, and not to what is beside them."""
+    erp.edit("BPADDRESS", (1, "0002", "A01"), WEB="new@x.example")
+    with source_of(erp) as source:
+        list(source.read("customers", since(clock, minutes=5)))
+
+        def refuse(request):
+            if "BPCNUM%20eq" in request.raw_path:
+                erp.forbid("BPCUSTOMER")
+
+        erp.before_each.append(refuse)
+        with pytest.raises(PermissionDeniedError):
+            list(source.read("customers", since(clock, minutes=5)))
+
+
+def test_documents_are_never_scanned_again(erp):
+    """Posted ones are not deleted, and there are too many; everybody else is read whole once a day."""
+    with source_of(erp) as source:
+        assert {name: spec.full_scan_every for name, spec in source.streams.items()} == {
+            "customers": timedelta(days=1),
+            "contacts": timedelta(days=1),
+            "suppliers": timedelta(days=1),
+            "orders": None,
+        }
 
 
 # -- what a list lacks ----------------------------------------------------------------------------------------------
