@@ -194,12 +194,12 @@ class Schema:
         )
         for i, name in enumerate(names):
             shown = found.get(f"t{i}")
-            if not isinstance(shown, dict):
-                raise ContractError(f"the service shows no type {name}", system=SYSTEM, operation=INTROSPECTION)
-            self._kinds[name] = Kind(name, {one.name: one for one in _properties(shown)})
-        loaded = [one for name in names for one in self._kinds[name].properties.values()]
-        self._likely.update(one.type for one in loaded if _is_likely(one))
-        self._likely.difference_update(self._kinds)
+            if isinstance(shown, dict):
+                self._kinds[name] = Kind(name, {one.name: one for one in _properties(shown)})
+                self._likely.update(one.type for one in self._kinds[name].properties.values() if _is_likely(one))
+        self._likely.difference_update(self._kinds, names)
+        if names[0] not in self._kinds:
+            raise ContractError(f"the service shows no type {names[0]}", system=SYSTEM, operation=INTROSPECTION)
 
 
 def _types_text(count: int) -> str:
