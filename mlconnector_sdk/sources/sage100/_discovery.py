@@ -44,8 +44,8 @@ class Clues:
 
     Attributes:
         told: keys by stream that a caller knows of.
-        first_order: the number to begin with while no order is known.
-        first_customers: the keys to begin with while no customer of their division is known.
+        first_order: the number to begin with while none as high is known, and with each full read.
+        first_customers: the same for customers, a key for each division.
         gap: numbers without record after which a walk ends.
         recent_orders: how many of the orders known last are read again each time.
     """
@@ -114,11 +114,10 @@ def told_keys(stream: StreamName, texts: Iterable[str], *, setting: str = "keys"
 
 @attrs.frozen(kw_only=True)
 class _Walk:
-    """Numbers to try: from `start` on, until none was there for a while behind `last`, and never as far as `stop`."""
+    """Numbers to try: from `start` on, until none was there for a while behind `reach`."""
 
     start: int
-    last: int
-    stop: int = _HIGHEST + 1
+    reach: int
 
 
 class _Numbers:
@@ -140,26 +139,32 @@ class _Numbers:
         place = bisect_left(known, number)
         return place < len(known) and known[place] == number
 
-    def walks(self, gap: int, first: int | None) -> list[_Walk]:
-        """Where to look for more: behind the last rows, and from `first` on where nothing as high is known.
+    def highest_below(self, number: int) -> int:
+        """The highest known number below this one, 0 without any."""
+        known = self._in_order()
+        place = bisect_left(known, number)
+        return known[place - 1] if place else 0
+
+    def walks(self, gap: int, first: int | None, *, whole: bool) -> list[_Walk]:
+        """Where to look for more: behind the last rows of known numbers, and from `first` on.
 
         A walk begins a little before the end of its row: a number may be handed out long before its record is saved.
+        A `whole` one begins where the row does, and at `first` even if higher numbers are known, because those may
+        have been met out of turn.
         """
         known = self._in_order()
         found: list[_Walk] = []
-        stop, place = _HIGHEST + 1, len(known) - 1
-        if first is not None and (not known or known[-1] < first):
-            found.append(_Walk(start=first, last=first - 1))
-            stop = first
+        place = len(known) - 1
         while place >= 0 and len(found) < _ENDS:
-            last = known[place]
+            reach = known[place]
             while place > 0 and known[place] - known[place - 1] <= gap:
                 place -= 1
-            before = known[place - 1] if place else 0
-            # Each number belongs to one walk.
-            found.append(_Walk(start=max(last - gap, before + 1), last=last, stop=stop))
-            stop, place = found[-1].start, place - 1
-        return found
+            start = known[place] if whole else max(reach - gap, known[place - 1] + 1 if place else 1)
+            found.append(_Walk(start=start, reach=reach))
+            place -= 1
+        if first is not None and (whole or not known or known[-1] < first):
+            found.append(_Walk(start=first, reach=first - 1))
+        return sorted(found, key=lambda walk: walk.start)
 
     def _in_order(self) -> array[int]:
         if not self._sorted:
@@ -237,10 +242,10 @@ class Discovery:
         first = self._clues.first_numbers()
         for division in dict.fromkeys((*numbers, *first)):
             known = numbers[division]
-            for walk in known.walks(self._clues.gap, first.get(division)):
-                for row in self._walk(CUSTOMER, (division,), walk, known):
-                    primary[CUSTOMER.key_of(row)] = str(row.get("ContactCode") or "")
-                    yield row
+            walks = known.walks(self._clues.gap, first.get(division), whole=since is None)
+            for row in self._walk(CUSTOMER, (division,), walks, known):
+                primary[CUSTOMER.key_of(row)] = str(row.get("ContactCode") or "")
+                yield row
         self._primary = primary
 
     def _customers_of_orders(self) -> Iterator[Key]:
@@ -249,10 +254,10 @@ class Discovery:
         An order that came between the reading of customers and that of orders is known by now; its customer is not.
         """
         numbers, _ = self._known_orders(())
-        for walk in numbers.walks(self._clues.gap, self._clues.first_number):
-            for order in self._walk(SALES_ORDER, (), walk):
-                if all(key := CUSTOMER.key_of(order)):
-                    yield key
+        walks = numbers.walks(self._clues.gap, self._clues.first_number, whole=False)
+        for order in self._walk(SALES_ORDER, (), walks):
+            if all(key := CUSTOMER.key_of(order)):
+                yield key
 
     # -- contacts ---------------------------------------------------------------------------------------------------
 
@@ -288,8 +293,8 @@ class Discovery:
         again = self._read(SALES_ORDER, known.latest)
         yield from (row for _, row in again if row is not None and _is_changed(row, since))
         yield from (row for _, row in self._read(SALES_ORDER, known.unknown) if row is not None)
-        for walk in numbers.walks(self._clues.gap, self._clues.first_number):
-            yield from self._walk(SALES_ORDER, (), walk, numbers)
+        walks = numbers.walks(self._clues.gap, self._clues.first_number, whole=since is None)
+        yield from self._walk(SALES_ORDER, (), walks, numbers)
 
     def _known_orders(self, told: Iterable[Key]) -> tuple[_Numbers, _KnownOrders]:
         numbers, latest, unknown = _Numbers(), deque[Key](maxlen=self._clues.recent_orders), dict.fromkeys(told)
@@ -301,17 +306,20 @@ class Discovery:
 
     # -- walking ----------------------------------------------------------------------------------------------------
 
-    def _walk(self, table: Table, prefix: Key, walk: _Walk, known: _Numbers | None = None) -> Iterator[Row]:
-        """The rows with these numbers, without those that are known."""
-        gap = self._clues.gap
-        number, end = walk.start, min(walk.last + gap + 1, walk.stop)
-        while number < end:
-            keys = [(*prefix, f"{one:0{_WIDTH}d}") for one in range(number, end) if not (known and known.has(one))]
-            number = end
-            for key, row in self._read(table, keys):
-                if row is not None:
-                    end = max(end, min(int(key[-1]) + gap + 1, walk.stop))
-                    yield row
+    def _walk(self, table: Table, prefix: Key, walks: Iterable[_Walk], known: _Numbers | None = None) -> Iterator[Row]:
+        """The rows with these numbers, each once, without those that are known, which are no gaps either."""
+        gap, number = self._clues.gap, 1
+        for walk in walks:
+            number, end = max(number, walk.start), walk.reach + gap + 1
+            while number < min(end, _HIGHEST + 1):
+                begin, number = number, min(end, _HIGHEST + 1)
+                tried = (one for one in range(begin, number) if known is None or not known.has(one))
+                for key, row in self._read(table, ((*prefix, f"{one:0{_WIDTH}d}") for one in tried)):
+                    if row is not None:
+                        end = max(end, int(key[-1]) + gap + 1)
+                        yield row
+                if known is not None:
+                    end = max(end, known.highest_below(number) + gap + 1)
 
     def _known_keys(self, stream: StreamName) -> Iterator[Key]:
         keys = map(TABLES[stream].parts_of, self._known(stream))

@@ -41,9 +41,9 @@ class Sage100Soap:
             description says of that is not believed.
         keys: keys that the caller knows of, by stream: a list of them, or a function asked for it with each read.
             Customers are `01-ABF`, contacts `01-ABF/A. BUYER`, orders `0000304`.
-        first_order: the number of the sales order to begin with while none is known, such as `0000001`.
-        first_customers: the keys to begin with while no numbered customer of their division is known, such as
-            `00-0000001`.
+        first_order: the number of the sales order to begin with, such as `0000001`: while none as high is known, and
+            with each full read.
+        first_customers: the same for customers: a key such as `00-0000001` for each division that has numbers.
         gap: how many numbers in a row must be unused before a walk ends. Orders that were completed are not there any
             more, so this is how many orders may be completed between two runs.
         recent_orders: how many of the orders known last are read again with each run.

@@ -88,7 +88,7 @@ class SoapConnection:
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=True, cancel_futures=True)
-        self._service.http.close()
+        self._service.close()
 
     # -- reading ----------------------------------------------------------------------------------------------------
 

@@ -129,6 +129,11 @@ class Service:
         """Write a customer as `record` gave it, with changes. Sent twice it does no harm."""
         self._called(_UPDATE, None, customer=customer)
 
+    def close(self) -> None:
+        """Close connections, and forget that a logon was refused: it may have been mended meanwhile."""
+        self._refusal = None
+        self.http.close()
+
     def _called(self, operation: str, retry: RetryPolicy | None, **parameters: Any) -> Any:
         """A call with user and password; the first one goes alone, because wrong ones may lock the user."""
         if not self._accepted:

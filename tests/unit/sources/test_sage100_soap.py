@@ -166,6 +166,20 @@ def test_a_wrong_password_is_sent_once(erp):
     assert erp.user.failures == 1
 
 
+def test_a_logon_that_was_mended_works_after_closing(erp):
+    """A closed source starts anew: a box that was ticked meanwhile is found."""
+    erp.user.web_services = False
+    source = source_of(erp)
+    with pytest.raises(AuthenticationError):
+        read(source, "customers")
+    erp.user.web_services = True
+    with pytest.raises(AuthenticationError):
+        read(source, "customers")
+
+    source.close()
+    assert len(read(source, "customers")) == 3
+
+
 @pytest.mark.parametrize("level", ["user", "site", "company"])
 def test_each_level_of_enabling_is_told(erp, level):
     """Web services are enabled for the system, the company and the user; what is missing stops the run."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import given, strategies as st
@@ -12,6 +13,7 @@ from mlconnector_sdk.cursors import Window
 from mlconnector_sdk.errors import ConfigurationError
 from mlconnector_sdk.sources.sage100._api import CUSTOMER, CUSTOMER_CONTACT, SALES_ORDER, UNREAD
 from mlconnector_sdk.sources.sage100._discovery import Clues, Discovery
+from mlconnector_sdk.sources.sage100._stamps import Stamp
 from mlconnector_sdk.testing import FakeClock, FakeSage100
 from tests.unit.sources._sage100_soap import calls, close_all, read, source_of
 
@@ -107,25 +109,41 @@ def test_letters_are_no_numbers():
     known=st.sets(st.integers(1, 60)),
     gap=st.integers(1, 8),
     first=st.none() | st.integers(1, 60),
+    whole=st.booleans(),
 )
-def test_whatever_is_within_the_gap_of_a_known_number_is_found(existing, known, gap, first):
+def test_whatever_is_within_the_gap_of_a_known_number_is_found(existing, known, gap, first, whole):
     """Each order that steps of the gap at most lead to from where one begins is found, and asked for once."""
     site = Site(orders={order(number): {} for number in existing})
     site.known["orders"] = [order(number) for number in known]
-    found = site.found("orders", recent_orders=100, gap=gap, first_order=str(first or ""))
+    since = None if whole else Stamp(date(2026, 3, 1), Decimal(0))
+    found = site.found("orders", since, recent_orders=100, gap=gap, first_order=str(first or ""))
 
     beginnings = {max(known)} if known else set()
-    if first is not None and first > max(known, default=0):
+    if first is not None and (whole or first > max(known, default=0)):
         beginnings.add(first - 1)
-    expected = {order(number) for number in existing & known}
+    expected = existing & known
     for reach in beginnings:
-        for number in sorted(existing):
+        for number in sorted(existing | known):
             if reach < number <= reach + gap:
-                expected.add(order(number))
                 reach = number  # noqa: PLW2901 - a step further
-    assert expected <= set(found)
+                expected |= existing & {number}
+    assert {order(number) for number in expected} <= set(found)
     assert len(found) == len(set(found))
     assert len(site.asked) == len(set(site.asked))
+
+
+def test_a_full_read_looks_at_every_hole_from_the_beginning_on():
+    """Numbers met out of turn, by an order, hide nothing that comes before them."""
+    numbers = [*range(1, 6), 30, *range(50, 60)]
+    site = Site(
+        customers={customer(number): {} for number in numbers},
+        orders={order(1): {"ARDivisionNo": "00", "CustomerNo": "0000030"}},
+    )
+    clues = {"first_order": "1", "first_customers": (customer(1),)}
+
+    assert [customer(30), *map(customer, range(1, 6))] == site.found("customers", **clues)
+    site.known["customers"] = [customer(30), customer(3)]
+    assert set(map(customer, [*range(1, 6), 30])) == set(site.found("customers", **clues))
 
 
 # -- orders ---------------------------------------------------------------------------------------------------------
