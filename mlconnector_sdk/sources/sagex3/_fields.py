@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from ...errors import MappingError
@@ -38,13 +39,18 @@ def occurrences(row: Mapping[str, Any], *names: str) -> list[str]:
 
 
 def _texts(row: Mapping[str, Any], name: str) -> Iterator[str]:
-    value = row.get(name)
-    for one in value if isinstance(value, list) else [value]:
-        yield _text(one, name)
-    for number in range(_MOST_OCCURRENCES):
-        for form in (f"{name}_{number}", f"{name}{number}"):
-            if form in row:
-                yield _text(row[form], form)
+    if name in row:
+        value = row[name]
+        for one in value if isinstance(value, list) else [value]:
+            yield _text(one, name)
+    for form in _forms(name):
+        if form in row:
+            yield _text(row[form], form)
+
+
+@cache
+def _forms(name: str) -> tuple[str, ...]:
+    return tuple(form for number in range(_MOST_OCCURRENCES) for form in (f"{name}_{number}", f"{name}{number}"))
 
 
 def _text(value: Any, name: str) -> str:
