@@ -21,6 +21,7 @@ from tests.scenarios._sage100_end import Sage100End
 from tests.scenarios._sage100_soap_end import Sage100SoapEnd
 from tests.scenarios._sage300_end import Sage300End
 from tests.scenarios._sagex3_end import SageX3End
+from tests.scenarios._sagex3_graphql_end import SageX3GraphQLEnd
 from tests.scenarios._syspro_end import SysproEnd
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -109,6 +110,8 @@ ENDS: dict[str, Callable[..., Any]] = {
     "sage100 soap": Sage100SoapEnd,
     "sage300": Sage300End,
     "sagex3 rest": SageX3End,
+    "sagex3 graphql": SageX3GraphQLEnd,
+    "sagex3 graphql 2021": partial(SageX3GraphQLEnd, release="2021"),
     "syspro odata": partial(SysproEnd, api="odata"),
     "syspro enet": partial(SysproEnd, api="enet"),
     "syspro soap": partial(SysproEnd, api="soap"),

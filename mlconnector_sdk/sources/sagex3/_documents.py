@@ -16,7 +16,9 @@ from ._records import Reader, postal_address, refuse_faulty
 
 __all__ = ["DocumentReader"]
 
-_CLOSED, _NOTHING_YET = "2", "1"
+_CLOSED = frozenset({"2", "closed"})
+_NOTHING_YET = frozenset({"1", "notdelivered", "notinvoiced"})
+"""Values of X3's menus by number, and as GraphQL names them."""
 
 
 @attrs.frozen(kw_only=True)
@@ -71,7 +73,8 @@ class DocumentReader:
         total, net = amount_in(row, "ORDATI"), amount_in(row, "ORDNOT")
         # Closed, and nothing ever delivered or invoiced: X3 has no other sign.
         states = [text_in(row, name) for name in ("ORDSTA", "DLVSTA", "INVSTA")]
-        cancelled = states == [_CLOSED, _NOTHING_YET, _NOTHING_YET]
+        closed, *further = (state.casefold() for state in states)
+        cancelled = closed in _CLOSED and all(state in _NOTHING_YET for state in further)
         return Order(
             key=key_in(row, "SOHNUM"),
             number=text_in(row, "SOHNUM"),

@@ -139,6 +139,8 @@ class SageX3(ErpSource[Connection]):
         entities = _entities(
             orders=orders, suppliers=suppliers == "own", mailing_flags=mailing_flags, posted=posted is not None
         )
+        if entities["orders"].table == INVOICES.table and corrects_field:
+            entities["orders"] = attrs.evolve(entities["orders"], fields=(*INVOICES.fields, corrects_field))
         self._entities: Mapping[StreamName, Entity] = {
             name: attrs.evolve(entity.with_fields(*named[name]), stamps=self._stamps)
             for name, entity in entities.items()

@@ -114,6 +114,7 @@ ENUMS: Mapping[str, tuple[str, ...]] = {
     "ProductStatus": ("active", "inDevelopment", "onShortage", "notRenewed", "obsolete", "notUsable"),
     "SalesInvoiceStatus": ("notPosted", "", "posted"),
     "Title": ("mr", "mrs", "ms"),
+    "WorkInProgressControl": ("controlled", "free", "blocked"),
 }
 """Enumerations: local menus in camel case, from the menu's first value on; blank where a value has no name."""
 
@@ -127,8 +128,8 @@ _CUSTOMER = """
     payByCustomer>businessPartner=BPCPYR payByCustomerAddress>businessPartnerAddress=@1,BPCPYR,BPAPYR
     groupCustomer>customer=BPCGRU riskCustomer>customer=BPCRSK defaultAddress>customerAddress=@1,BPCNUM,BPAADD
     defaultContact>customerContact=@1,BPCNUM,CNTNAM isActive:Boolean=BPCSTA currency>currency=CUR
-    rateType:ExchangeRateType=CHGTYP authorizedCreditAmount:Decimal=OSTAUZ minimumOrderAmount:Decimal=ORDMINAMT
-    companyName1=~partner.BPRNAM.0 notes:Text=BPCREM addresses*customerAddress=BPANUM:BPCNUM!
+    rateType:ExchangeRateType=CHGTYP creditControl:WorkInProgressControl=OSTCTL authorizedCreditAmount:Decimal=OSTAUZ
+    minimumOrderAmount:Decimal=ORDMINAMT companyName1=~partner.BPRNAM.0 notes:Text=BPCREM addresses*customerAddress=BPANUM:BPCNUM!
 """
 _PARTNER = """
     code=BPRNUM isActive:Boolean=ENAFLG category>customerCategory=BRGCOD companyName1=BPRNAM.0 companyName2=BPRNAM.1
