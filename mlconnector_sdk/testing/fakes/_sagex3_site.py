@@ -304,12 +304,13 @@ class SageX3Site:
         return {"UPDUSR": self.user, "UPDDAT": moment.astimezone(self.zone).date(), "UPDDATTIM": moment}
 
     def next_number(self, table: str, form: str) -> str:
-        """A key nobody has yet, such as the next of `"{:04d}"`."""
+        """A key nobody has yet, such as the next of `"{:04d}"`; a business partner's is nobody else's either."""
+        taken = (self.stores[table], self.stores["BPARTNER"] if table in {"BPCUSTOMER", "BPSUPPLIER"} else ())
         number = self._numbers.get(table, len(self.stores[table]))
         while True:
             number += 1
             key = form.format(number)
-            if key not in self.stores[table]:
+            if not any(key in keys for keys in taken):
                 self._numbers[table] = number
                 return key
 
