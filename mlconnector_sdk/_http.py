@@ -125,6 +125,7 @@ class HttpClient:
         retry: the one retry loop.
         limiter: entered for each exchange, not for the pauses between.
         ca_bundle: a PEM file with the authorities to trust instead of the usual ones, such as a company's own.
+        follow_redirects: go where the answer points; only for addresses that need no credentials.
 
     Raises:
         ConfigurationError: the address or the bundle cannot be used. Nothing is sent before the first request.
@@ -144,6 +145,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         max_connections: int = 10,
         ca_bundle: str | Path | None = None,
+        follow_redirects: bool = False,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.system = system
@@ -162,7 +164,7 @@ class HttpClient:
             timeout=httpx.Timeout(timeout, connect=connect_timeout),
             limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
             headers={"User-Agent": f"mlconnector_sdk/{__version__}", "Accept": "application/json", **(headers or {})},
-            follow_redirects=False,
+            follow_redirects=follow_redirects,
             verify=True if ca_bundle is None else _trusting(ca_bundle, system),
             transport=transport,
         )
@@ -197,6 +199,7 @@ class HttpClient:
         repeatable: bool = True,
         retry: RetryPolicy | None = None,
         reader: BodyReader | None = None,
+        reads: str = "json",
     ) -> HttpReply:
         """One exchange with retries.
 
@@ -206,6 +209,7 @@ class HttpClient:
             repeatable: sending it twice is harmless.
             reader: given the body of a good JSON answer piece by piece, instead of keeping it whole; what it returns
                 is `HttpReply.parsed`. It starts anew when the exchange is repeated.
+            reads: how the media type ends that the reader takes; `""` for any.
 
         Raises:
             TransientError: still failing after the retry policy's limits.
@@ -216,7 +220,7 @@ class HttpClient:
         request = self._client.build_request(method, url, params=params, content=content, headers=headers)
 
         def attempt() -> HttpReply:
-            return self._attempt(request, operation, reader)
+            return self._attempt(request, operation, reader, reads)
 
         def waiting(error: TransientError, seconds: float, tries: int) -> None:
             self._announce(error, operation, seconds, tries)
@@ -230,14 +234,14 @@ class HttpClient:
                 self._open.close()
                 self._open = None
 
-    def _attempt(self, request: httpx.Request, operation: str, reader: BodyReader | None) -> HttpReply:
+    def _attempt(self, request: httpx.Request, operation: str, reader: BodyReader | None, reads: str) -> HttpReply:
         started = time.monotonic()
         with self._limiter, guarded(self.system, operation):
             with self._count_lock:
                 self._count += 1
             response = self._client.send(request, stream=True)
             try:
-                reply = _read(response, reader)
+                reply = _read(response, reader, reads)
             finally:
                 response.close()
                 # The response and its stream hold each other; cut, a large answer is free at once.
@@ -266,9 +270,9 @@ class HttpClient:
             self.on_wait(self.system, operation, error, seconds, tries)
 
 
-def _read(response: httpx.Response, reader: BodyReader | None) -> HttpReply:
+def _read(response: httpx.Response, reader: BodyReader | None, reads: str) -> HttpReply:
     reply = HttpReply(status=response.status_code, headers=_lower(response.headers))
-    if reader is not None and reply.status == 200 and reply.media_type.endswith("json"):
+    if reader is not None and reply.status == 200 and reply.media_type.endswith(reads):
         return attrs.evolve(reply, parsed=reader(response.iter_bytes()))
     return attrs.evolve(reply, body=response.read())
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-__all__ = ["entries"]
+__all__ = ["elements", "entries"]
 
 
 def entries(chunks: Iterable[bytes]) -> Iterator[tuple[str, Any]]:
@@ -38,6 +38,19 @@ def entries(chunks: Iterable[bytes]) -> Iterator[tuple[str, Any]]:
             yield key, text.value()
         if text.take(",}") == "}":
             return
+
+
+def elements(chunks: Iterable[bytes]) -> Iterator[Any]:
+    """The elements of one JSON array.
+
+    Raises:
+        ValueError: the text is no JSON array, or is cut off; elements yielded before that were there.
+
+    Example:
+        >>> list(elements([b'[{"a"', b': 1}, 2', b"]"]))
+        [{'a': 1}, 2]
+    """
+    yield from _elements(_Text(chunks))
 
 
 def _elements(text: _Text) -> Iterator[Any]:
@@ -76,7 +89,7 @@ class _Text:
         """The next character, which must be one of those wanted."""
         found = self.next()
         if found not in wanted:
-            raise ValueError(f"no JSON object: expected one of {wanted!r}")
+            raise ValueError(f"not the JSON text it should be: expected one of {wanted!r}")
         self._at += 1
         return found
 
