@@ -50,6 +50,8 @@ class FakeMailchimp(FakeServer):
             for nothing, so a new member without `status` is an error of its own); `"refuse"` (the whole call is 400).
         max_connections: simultaneous requests before 429.
         product_put: offer `PUT` on products, as the 2026 contract does; 405 otherwise.
+        batch_pace: seconds of `clock` that a batch stays at each of its five steps, one batch at a time; without it
+            each look at a batch moves it a step. Operations run in a shuffled order on reaching `started`.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class FakeMailchimp(FakeServer):
         bulk_status_if_new: Literal["honour", "ignore", "refuse"] = "honour",
         max_connections: int = 10,
         product_put: bool = False,
+        batch_pace: float | None = None,
     ) -> None:
         super().__init__(latency=latency)
         self.api_key = api_key
@@ -72,7 +75,7 @@ class FakeMailchimp(FakeServer):
         self.max_connections = max_connections
         self.audience = Audience(list_id, clock=clock or _system_clock, double_optin=double_optin)
         self._shop = Shop(self.audience)
-        self._batches = BatchResources(self.audience, self._run_operation, lambda: self.url)
+        self._batches = BatchResources(self.audience, self._run_operation, lambda: self.url, pace=batch_pace)
         self._request_numbers = itertools.count(1)
         self._router = Router(
             [
@@ -125,6 +128,14 @@ class FakeMailchimp(FakeServer):
     @property
     def batches(self) -> dict[str, Batch]:
         return self._batches.batches
+
+    def spoil_operations(self, spoil: Callable[[Mapping[str, Any]], int | None] | None) -> None:
+        """Let operations of batches fail: given an operation, a status to fail with, or `None` to let it run."""
+        self._batches.spoil = spoil
+
+    def hold_batches(self, *, hold: bool = True) -> None:
+        """Let no batch move on, until told otherwise."""
+        self._batches.stuck = hold
 
     @property
     def stores(self) -> dict[str, Store]:
@@ -268,6 +279,7 @@ class FakeMailchimp(FakeServer):
     def handle(self, request: Request) -> Reply:
         if request.path.startswith(RESULTS_PATH):
             return self._batches.download(request)
+        self._batches.catch_up()
         try:
             self._admit(request)
             return self._finished(None, self._run(request))

@@ -1,10 +1,11 @@
-"""Batch operations: queued, run while being polled, results in a tar.gz behind a short-lived unsigned-in address."""
+"""Batch operations: queued, run by and by and in any order, results in a tar.gz behind a short-lived open address."""
 
 from __future__ import annotations
 
 import gzip
 import io
 import json
+import random
 import tarfile
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -29,15 +30,19 @@ _URL_LIFETIME = timedelta(minutes=10)
 Run = Callable[[Request], tuple[int, str]]
 """Runs one request past log-in and gives its status and body text."""
 
+Spoil = Callable[[Mapping[str, Any]], int | None]
+"""Sees an operation before it is run; a status makes it fail with that, `None` lets it run."""
+
 
 @attrs.define(kw_only=True)
 class Batch:
-    """One submitted batch; each `GET` of it moves it a step, the operations run on reaching `started`."""
+    """One submitted batch; its operations run on reaching `started`."""
 
     id: str
     operations: list[dict[str, Any]]
     submitted_at: datetime
     status: str = "pending"
+    stepped_at: datetime | None = None
     completed_at: datetime | None = None
     results: list[dict[str, Any]] = attrs.field(factory=list)
     signature: str = ""
@@ -55,11 +60,19 @@ class BatchResources:
         audience: tells the time.
         run: runs one operation.
         storage_url: address of the server that serves results.
+        pace: seconds of the account's clock from step to step; `None`: each `GET` of a batch moves it a step.
+
+    Attributes:
+        spoil: makes operations fail.
+        stuck: no batch moves on.
     """
 
-    def __init__(self, audience: Audience, run: Run, storage_url: Callable[[], str]) -> None:
+    def __init__(self, audience: Audience, run: Run, storage_url: Callable[[], str], *, pace: float | None) -> None:
         self.audience = audience
         self.batches: dict[str, Batch] = {}
+        self.spoil: Spoil | None = None
+        self.stuck = False
+        self._pace = None if pace is None else timedelta(seconds=pace)
         self._run = run
         self._storage_url = storage_url
         self._submitted = 0
@@ -95,11 +108,14 @@ class BatchResources:
 
     def poll(self, call: Call) -> dict[str, Any]:
         batch = self._find(call)
-        self._advance(batch)
+        # Batches of one account run one at a time.
+        if self._pace is None and batch is self._first_unfinished() and not self.stuck:
+            self._step(batch, self.audience.now())
         if batch.status == "finished":
             # Every look makes a new address, good for ten minutes.
             batch.url_expires_at = self.audience.now() + _URL_LIFETIME
-            batch.signature = digest("signature", batch.id, batch.url_expires_at)
+            # Escaped characters: whoever decodes and encodes the address anew spoils it.
+            batch.signature = digest("signature", batch.id, batch.url_expires_at) + "%2B%2fx%3D"
         return self._show(batch, call.href)
 
     def remove(self, call: Call) -> None:
@@ -111,17 +127,36 @@ class BatchResources:
             raise Problem.not_found()
         return batch
 
-    def _advance(self, batch: Batch) -> None:
-        # Batches of one account run one at a time.
-        first = next((b for b in self.batches.values() if b.status != "finished"), None)
-        if first is not batch:
+    def catch_up(self) -> None:
+        """Let the batches do what they have done by now, one after the other."""
+        if self._pace is None or self.stuck:
             return
-        batch.status = STEPS[STEPS.index(batch.status) + 1]
+        now = self.audience.now()
+        while (batch := self._first_unfinished()) is not None:
+            due = self._last_step(batch) + self._pace
+            if due > now:
+                return
+            self._step(batch, due)
+
+    def _last_step(self, batch: Batch) -> datetime:
+        """When the batch reached the step it stands at, or could have begun."""
+        if batch.stepped_at is not None:
+            return batch.stepped_at
+        ends = [other.completed_at for other in self.batches.values() if other.completed_at is not None]
+        return max([batch.submitted_at, *ends])
+
+    def _first_unfinished(self) -> Batch | None:
+        return next((batch for batch in self.batches.values() if batch.status != "finished"), None)
+
+    def _step(self, batch: Batch, at: datetime) -> None:
+        batch.status, batch.stepped_at = STEPS[STEPS.index(batch.status) + 1], at
         if batch.status == "started":
-            for operation in batch.operations:
+            # The vendor promises no order. The same batch runs in the same order each time, so that tests repeat.
+            operations = random.Random(batch.id).sample(batch.operations, len(batch.operations))
+            for operation in operations:
                 batch.results += self._results(operation)
         if batch.status == "finished":
-            batch.completed_at = self.audience.now()
+            batch.completed_at = at
 
     def _results(self, operation: Mapping[str, Any]) -> list[dict[str, Any]]:
         """One entry, or one per page for a GET that names no `count`."""
@@ -139,7 +174,11 @@ class BatchResources:
         path = operation["path"]
         if params:
             path += ("&" if "?" in path else "?") + urlencode(params)
-        if isinstance(body, str):
+        spoilt = self.spoil(operation) if self.spoil is not None else None
+        if spoilt is not None:
+            problem = Problem(spoilt, "Spoilt", "This operation was made to fail.")
+            status, text = spoilt, json.dumps(problem.document(digest("operation", path)))
+        elif isinstance(body, str):
             where = "/3.0/" + path.lstrip("/")
             status, text = self._run(
                 Request(method=operation["method"], raw_path=where, headers={}, body=body.encode())
@@ -173,7 +212,7 @@ class BatchResources:
         batch = self.batches.get(batch_id)
         if "authorization" in request.headers:
             return _storage_error(400, "InvalidArgument", "Only one auth mechanism allowed")
-        if batch is None or not batch.signature or request.query.get("Signature") != batch.signature:
+        if batch is None or not batch.signature or not request.raw_path.endswith(f"&Signature={batch.signature}"):
             return _storage_error(403, "SignatureDoesNotMatch", "The request signature does not match")
         if batch.url_expires_at is None or self.audience.now() >= batch.url_expires_at:
             return _storage_error(403, "AccessDenied", "Request has expired")
