@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 __all__ = ["elements", "entries"]
+
+_VISIBLE = re.compile(r"\S")
 
 
 def entries(chunks: Iterable[bytes]) -> Iterator[tuple[str, Any]]:
@@ -77,12 +80,12 @@ class _Text:
     def next(self) -> str:
         """The next character that is no white space, without taking it."""
         while True:
-            rest = self._text[self._at : self._at + 1]
-            if rest and not rest.isspace():
-                return rest
-            if rest:
-                self._at += 1
-            elif not self._fetch():
+            found = _VISIBLE.search(self._text, self._at)
+            if found is not None:
+                self._at = found.start()
+                return found[0]
+            self._at = len(self._text)
+            if not self._fetch():
                 raise ValueError("the JSON text is cut off")
 
     def take(self, wanted: str) -> str:
@@ -100,7 +103,8 @@ class _Text:
             try:
                 value, end = self._decode(self._text, self._at)
             except ValueError:
-                if not self._fetch():
+                # Twice as much each time, or a long value would be looked through once for every chunk of it.
+                if not self._fetch(len(self._text) - self._at):
                     raise
                 continue
             # A number at the very end may go on in the next chunk.
@@ -108,10 +112,15 @@ class _Text:
                 self._at = end
                 return value
 
-    def _fetch(self) -> bool:
-        """Read on; false at the end."""
+    def _fetch(self, least: int = 1) -> bool:
+        """Read on, by so many characters if there are as many; false at the end."""
+        pieces = [self._text[self._at :]]
+        missing = least
         for chunk in self._chunks:
-            self._text = self._text[self._at :] + self._utf8.decode(chunk)
-            self._at = 0
-            return True
-        return False
+            pieces.append(self._utf8.decode(chunk))
+            missing -= len(pieces[-1])
+            if missing <= 0:
+                break
+        self._text = "".join(pieces)
+        self._at = 0
+        return len(pieces) > 1
