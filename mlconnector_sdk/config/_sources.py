@@ -5,10 +5,12 @@ Fields that hold secrets hold references such as `env:ERP_PASSWORD`.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Literal, TypeAlias
 
 import attrs
 
+from ..errors import ConfigurationError
 from ..protocols import Source
 from ._secrets import SecretLookup
 
@@ -18,6 +20,7 @@ __all__ = [
     "AuthConfig",
     "Sage100Config",
     "Sage300Config",
+    "SageX3AuthConfig",
     "SageX3Config",
     "SourceConfig",
     "SysproConfig",
@@ -162,22 +165,48 @@ class Sage300Config:
 
 
 @attrs.frozen(kw_only=True)
+class SageX3AuthConfig:
+    """How to sign in to X3's GraphQL without a password. A cloud pairing renews itself, which a config cannot keep.
+
+    Attributes:
+        kind: `application` (a connected application, which signs its own tokens) or `client` (OAuth 2 client
+            credentials).
+        user, audience, lifetime: of the application; `lifetime` is in seconds.
+        token_url, scope, api_key: of the client; `audience` is for both.
+    """
+
+    kind: Literal["application", "client"]
+    client_id: str
+    client_secret: str = attrs.field(repr=False)
+    user: str = ""
+    audience: str | None = None
+    lifetime: float = 300.0
+    token_url: str = ""
+    scope: str = ""
+    api_key: str = attrs.field(default="", repr=False)
+
+
+@attrs.frozen(kw_only=True)
 class SageX3Config:
     """The settings of `mlconnector_sdk.SageX3` that plain data can hold.
 
     Attributes:
-        api: `rest` (api1).
+        api: `rest` (api1), which takes `username` and `password`, or `graphql`, which takes those or `auth`.
         representations: of api1, by class: `{"BPCUSTOMER": "YMCBPC"}`.
+        properties: of GraphQL, by entity and field code: `{"customers": {"BPCNAM": "companyName1"}}`.
         posted: values of INVSTA that mean posted; without them the usual ones.
     """
 
     system: Literal["sagex3"]
-    api: Literal["rest"]
+    api: Literal["rest", "graphql"]
     url: str
-    endpoint: str
-    username: str
-    password: str = attrs.field(repr=False)
+    endpoint: str = ""
+    username: str = ""
+    password: str = attrs.field(default="", repr=False)
+    auth: SageX3AuthConfig | None = None
+    ca_bundle: str | None = None
     representations: dict[str, str] = attrs.field(factory=dict)
+    properties: dict[str, dict[str, str]] = attrs.field(factory=dict)
     orders: Literal["invoices", "sales_orders"] = "invoices"
     suppliers: Literal["own", "none"] = "own"
     posted: list[str] | None = None
@@ -187,23 +216,42 @@ class SageX3Config:
 
     def build(self, secret: SecretLookup) -> Source:
         """The source of it."""
-        from ..sources.sagex3 import POSTED, SageX3, SageX3Rest
+        from ..sources.sagex3 import POSTED, SageX3
 
-        door = SageX3Rest(
-            self.url,
-            endpoint=self.endpoint,
-            username=self.username,
-            password=secret(self.password, "source.password"),
-            representations=self.representations,
-        )
         return SageX3(
-            api=door,
+            api=self._api(secret),
             orders=self.orders,
             suppliers=self.suppliers,
             customer_email=self.customer_email,
             mailing_flags=self.mailing_flags,
             optout_field=self.optout_field,
             posted=POSTED if self.posted is None else self.posted,
+        )
+
+    def _api(self, secret: SecretLookup) -> Any:
+        from ..auth import BasicLogin
+        from ..sources.sagex3 import SageX3GraphQL, SageX3Rest
+
+        if self.api == "graphql" and self.auth is not None:
+            auth: Any = _x3_auth(self.auth, secret)
+        elif self.auth is not None:
+            raise ConfigurationError("source.auth: api1 (rest) takes username and password")
+        elif not self.username:
+            raise ConfigurationError("source.username: missing, and there is no auth either")
+        else:
+            auth = BasicLogin(username=self.username, password=secret(self.password, "source.password"))
+        if self.api == "rest":
+            return SageX3Rest(
+                self.url,
+                endpoint=self.endpoint,
+                username=auth.username,
+                password=auth.password,
+                representations=self.representations,
+                ca_bundle=self.ca_bundle,
+            )
+        properties: Any = self.properties
+        return SageX3GraphQL(
+            self.url, endpoint=self.endpoint, auth=auth, properties=properties, ca_bundle=self.ca_bundle
         )
 
 
@@ -278,6 +326,28 @@ def _auth(config: AuthConfig, secret: SecretLookup) -> Any:
     password = secret(config.password, "source.auth.password")
     return OAuth2Password(
         client_id=config.client_id, client_secret=client_secret, username=config.username, password=password
+    )
+
+
+def _x3_auth(config: SageX3AuthConfig, secret: SecretLookup) -> Any:
+    from ..auth import OAuth2ClientCredentials, SelfSignedJWT
+
+    client_secret = secret(config.client_secret, "source.auth.client_secret")
+    if config.kind == "application":
+        return SelfSignedJWT(
+            client_id=config.client_id,
+            secret=client_secret,
+            user=config.user,
+            audience=config.audience,
+            lifetime=timedelta(seconds=config.lifetime),
+        )
+    return OAuth2ClientCredentials(
+        client_id=config.client_id,
+        client_secret=client_secret,
+        scope=config.scope,
+        audience=config.audience or "",
+        token_url=config.token_url,
+        api_key=secret(config.api_key, "source.auth.api_key") if config.api_key else "",
     )
 
 

@@ -112,6 +112,37 @@ def test_every_erp_can_be_configured(source, shown):
     built.close()
 
 
+X3_AUTHS = [
+    {"kind": "application", "client_id": "id", "client_secret": "s:client", "user": "SYNC", "lifetime": 120},
+    {"kind": "client", "client_id": "id", "client_secret": "s:client", "token_url": "https://x3.acme.org/t",
+     "api_key": "s:key"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("auth", [*X3_AUTHS, None], ids=["application", "client", "password"])
+def test_every_way_into_graphql_can_be_configured(auth):
+    """Sage X3's GraphQL is read as a connected application, with client credentials, or with a password."""
+    door = {"system": "sagex3", "api": "graphql", "url": "https://x3.acme.org:8124/xtrem/api", "endpoint": "SEED"}
+    login = {"auth": auth} if auth else {"username": "sync", "password": "s:password"}
+    names = {"properties": {"customers": {"BPCNAM": "companyName1"}}}
+
+    built = build_parts(config(source={**door, **login, **names}), secrets=SECRETS)["source"]
+
+    assert repr(built) == "<SageX3 https://x3.acme.org:8124/xtrem/api>"
+    built.close()
+
+
+@pytest.mark.parametrize(
+    ("login", "message"), [({"auth": X3_AUTHS[0]}, "username and password"), ({}, "source.username: missing")]
+)
+def test_api1_is_configured_with_a_password(login, message):
+    """api1 takes user name and password, and the error names what is missing."""
+    source = {"system": "sagex3", "api": "rest", "url": "https://x3.acme.org:8124", "endpoint": "SEED", **login}
+
+    with pytest.raises(ConfigurationError, match=message):
+        build_parts(config(source=source), secrets=SECRETS)
+
+
 def test_durations_are_seconds():
     """Retry settings are plain numbers of seconds."""
     retry = build_parts(config(retry={"attempts": 2, "within": 30, "longest_wait": 1.5}), secrets=SECRETS)["retry"]
