@@ -189,6 +189,13 @@ class Sink(Protocol):
         """Members changed after `since` (all of them for `None`), archived ones included, in pages."""
         ...
 
+    def all_members(self, merge_tags: Sequence[str] = ()) -> Iterator[Sequence[AudienceMember]]:
+        """The whole audience, archived members included, in pages, each member at least once; with these merge fields.
+
+        A tag that the audience lacks must not be asked for.
+        """
+        ...
+
     def write_members(self, writes: Sequence[MemberWrite]) -> list[WriteResult]:
         """Create or update members; one result per write, in order. Raises only when the far side is down."""
         ...

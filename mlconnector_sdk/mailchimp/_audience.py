@@ -11,7 +11,7 @@ import attrs
 from ..errors import ConfigurationError, RecordNotFoundError
 from ..models import Audience, AudienceMember, MemberStatus, MergeField, member_id
 from ._client import LARGEST_PAGE, MailchimpClient
-from ._wire import SYSTEM, RefusedError, path
+from ._wire import SYSTEM, RefusedError, address_key, path
 
 __all__ = ["AudienceReader", "create_merge_field"]
 
@@ -88,8 +88,21 @@ class AudienceReader:
         # `since_last_changed` is exclusive and stamps are whole seconds.
         lower = since.astimezone(UTC).replace(microsecond=0) - timedelta(seconds=1) if since else None
         upper = self._client.present() + timedelta(seconds=1)
+        return self._walked(_MEMBER_FIELDS, lower, upper)
+
+    def all_members(self, merge_tags: Sequence[str] = ()) -> Iterator[Sequence[AudienceMember]]:
+        """Every member with these merge fields, the one that changed last at the end; archived ones after all others.
+
+        A row that changes while we page comes again further on, so none is missed.
+        """
+        merge_fields = "".join(f",members.merge_fields.{tag}" for tag in merge_tags)
+        return self._walked(f"{_MEMBER_FIELDS},members.contact_id{merge_fields}", None, None)
+
+    def _walked(
+        self, fields: str, lower: datetime | None, upper: datetime | None
+    ) -> Iterator[Sequence[AudienceMember]]:
         for status in ("", "archived"):
-            for rows in _Walk(self._client, f"{self.root}/members", lower, upper, status):
+            for rows in _Walk(self._client, f"{self.root}/members", fields, lower, upper, status):
                 found = [
                     _member(row)
                     for row in rows
@@ -138,8 +151,9 @@ class _Walk:
 
     client: MailchimpClient
     url: str
+    fields: str
     lower: datetime | None
-    upper: datetime
+    upper: datetime | None
     status: str
     _seen: set[str] = attrs.field(factory=set, init=False)
 
@@ -167,13 +181,14 @@ class _Walk:
 
     def _page(self, offset: int) -> dict[str, Any]:
         params: dict[str, str | int] = {
-            "before_last_changed": self.upper.isoformat(),
             "sort_field": "last_changed",
             "sort_dir": "ASC",
             "count": LARGEST_PAGE,
             "offset": offset,
-            "fields": f"{_MEMBER_FIELDS},total_items",
+            "fields": f"{self.fields},total_items",
         }
+        if self.upper is not None:
+            params["before_last_changed"] = self.upper.isoformat()
         if self.lower is not None:
             params["since_last_changed"] = self.lower.isoformat()
         if self.status:
@@ -204,9 +219,11 @@ def _merge_field(row: dict[str, Any]) -> MergeField | None:
 
 def _member(row: dict[str, Any]) -> AudienceMember:
     return AudienceMember(
-        address=str(row.get("email_address", "")),
+        # Mailchimp keeps the case an address came in; links and suppressions are kept by one form of it.
+        address=address_key(str(row.get("email_address", ""))),
         status=cast("MemberStatus", row.get("status", "")),
         last_changed=str(row.get("last_changed", "")),
         reason=str(row.get("unsubscribe_reason") or ""),
+        contact_id=str(row.get("contact_id") or ""),
         merge_fields=row.get("merge_fields") or {},
     )

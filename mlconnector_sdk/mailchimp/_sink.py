@@ -184,6 +184,14 @@ class MailchimpSink:
         """
         return self._reader.changed_members(since)
 
+    def all_members(self, merge_tags: Sequence[str] = ()) -> Iterator[Sequence[AudienceMember]]:
+        """The whole audience in pages of up to 1000, archived members last, with ids and these merge fields alone.
+
+        Members that change meanwhile may be met twice, none is missed. `merge_tags` must be tags that the audience has:
+        Mailchimp refuses others.
+        """
+        return self._reader.all_members(merge_tags)
+
     # Writing
 
     def write_members(self, writes: Sequence[MemberWrite]) -> list[WriteResult]:

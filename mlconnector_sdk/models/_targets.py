@@ -166,10 +166,15 @@ class WriteResult:
 
 @attrs.frozen(kw_only=True)
 class AudienceMember:
-    """A member as read back from the audience."""
+    """A member as read back from the audience.
+
+    Attributes:
+        contact_id: the member's id that outlives changes of address; `""` where it was not asked for.
+    """
 
     address: str
     status: MemberStatus
     last_changed: str = ""
     reason: str = ""
+    contact_id: str = ""
     merge_fields: Mapping[str, Any] = attrs.field(factory=dict, repr=False)

@@ -53,6 +53,7 @@ def test_reading_and_preparing_keep_the_contract(fake, sink):
     sink.member("pat@acme.org")
     pages = [*sink.changed_members(None), *sink.changed_members(sink.present())]
     assert 2 == len(pages)
+    assert 1 == len([*sink.all_members(["ERPID"])])
     _check_log(fake)
 
 

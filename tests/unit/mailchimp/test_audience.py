@@ -212,7 +212,7 @@ def test_one_member_can_be_looked_up(fake, sink):
     fake.add_member("Pat@acme.org", "archived", {"FNAME": "Pat"})
     member = sink.member("pat@ACME.org")
     assert member is not None
-    assert ("Pat@acme.org", "archived", "Pat") == (member.address, member.status, member.merge_fields["FNAME"])
+    assert ("pat@acme.org", "archived", "Pat") == (member.address, member.status, member.merge_fields["FNAME"])
     assert sink.member("no@acme.org") is None
 
 
@@ -269,6 +269,52 @@ def changing(fake: FakeMailchimp, change: Callable[[int], None]) -> None:
             change(next(pages))
 
     fake.before_each.append(before)
+
+
+def everybody(sink: MailchimpSink, *merge_tags: str) -> list[AudienceMember]:
+    """The whole audience, of all pages."""
+    return [member for page in sink.all_members(merge_tags) for member in page]
+
+
+def test_addresses_are_told_in_one_form(fake, sink):
+    """In whatever case an address was written, it is told in the one that links and suppressions are kept by."""
+    fake.add_member("Pat.Hara@Acme.org", "unsubscribed")
+    assert ["pat.hara@acme.org"] == [member.address for member in read(sink, None)]
+
+
+def test_the_whole_audience_is_read_with_few_fields(fake, sink):
+    """Everybody is told, archived ones last, with their own id and the merge fields asked for, a thousand to a call."""
+    fake.keep_bodies = True
+    fake.add_merge_field("ERPID")
+    fake.add_member("gone@acme.org", "archived", {"ERPID": "C2", "FNAME": "Ann"})
+    pat = fake.add_member("pat@acme.org", "cleaned", {"ERPID": "C1", "FNAME": "Pat"})
+    found = everybody(sink, "ERPID")
+    assert [("pat@acme.org", "cleaned", "C1"), ("gone@acme.org", "archived", "C2")] == [
+        (member.address, member.status, member.merge_fields["ERPID"]) for member in found
+    ]
+    assert pat.contact_id == found[0].contact_id
+    asked = fake.requests("GET", "/members")[0]
+    row: dict[str, Any] = json.loads(asked.response_body)["members"][0]
+    assert ("1000", {"ERPID": "C1"}) == (asked.request.query["count"], row["merge_fields"])
+    assert {"id", "contact_id", "email_address", "status", "last_changed", "merge_fields"} == set(row)
+
+
+def test_without_merge_fields_none_are_asked_for(fake, sink):
+    """An audience that lacks the field of the ERP's number can be read too."""
+    fake.add_member("pat@acme.org")
+    assert [{}] == [member.merge_fields for member in everybody(sink)]
+
+
+def test_nobody_is_missed_who_changes_while_the_whole_audience_is_read(fake, sink, monkeypatch):
+    """A member whose row moves to the end of the list between two pages is met there."""
+    clock = Clock()
+    fake.audience.clock = clock
+    for number in range(40):
+        clock.now = START + timedelta(seconds=number)
+        fake.add_member(f"m{number}@acme.org")
+    monkeypatch.setattr("mlconnector_sdk.mailchimp._audience.LARGEST_PAGE", 7)
+    changing(fake, lambda page: fake.audience.touch(fake.members[f"m{39 - page}@acme.org"]) if page < 6 else None)
+    assert {f"m{number}@acme.org" for number in range(40)} == {member.address for member in everybody(sink)}
 
 
 @settings(max_examples=8)
