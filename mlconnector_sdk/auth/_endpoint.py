@@ -140,7 +140,7 @@ class TokenEndpoint:
 def authorization_url(
     endpoint: str, *, client_id: str, redirect_uri: str, scope: str, state: str, verifier: str
 ) -> str:
-    """Where to send the browser, with the PKCE challenge (S256) of `verifier`."""
+    """Where to send the browser, with the PKCE challenge (S256) of `verifier` if there is one."""
     client = _Client(None, client_id=client_id, redirect_uri=redirect_uri, scope=scope, code_challenge_method="S256")
     url, _ = client.create_authorization_url(endpoint, state=state, code_verifier=verifier)
     return str(url)

@@ -162,13 +162,13 @@ class OAuth2AuthorizationCode:
         """A fresh PKCE secret (and as good a `state`): keep it until `exchange`."""
         return secrets.token_urlsafe(48)
 
-    def authorize_url(self, endpoint: str, *, state: str, verifier: str) -> str:
+    def authorize_url(self, endpoint: str, *, state: str, verifier: str = "") -> str:
         """Where to send the browser.
 
         Args:
             endpoint: the server's authorisation address; Acumatica's is `{root}/identity/connect/authorize`.
             state: comes back with the code; compare it before `exchange`.
-            verifier: a PKCE secret from `new_verifier`.
+            verifier: a PKCE secret from `new_verifier`; `""` for servers that do not know PKCE.
         """
         return authorization_url(
             endpoint,
@@ -180,7 +180,14 @@ class OAuth2AuthorizationCode:
         )
 
     def exchange(
-        self, code: str, *, verifier: str, token_url: str, http: httpx.Client | None = None, system: str = ""
+        self,
+        code: str,
+        *,
+        verifier: str = "",
+        token_url: str,
+        judge: JudgeToken | None = None,
+        http: httpx.Client | None = None,
+        system: str = "",
     ) -> OAuth2Token:
         """The first token for a code that came back; handed to `save` as well.
 
@@ -188,8 +195,8 @@ class OAuth2AuthorizationCode:
             AuthenticationError: the code is wrong, used or expired, or the client is refused.
             TransientError: the server is down; a code may be used up all the same.
         """
-        endpoint = _endpoint(self, token_url, http=http, system=system, redirect_uri=self.redirect_uri)
-        token = endpoint.fetch("authorization_code", code=code, code_verifier=verifier)
+        endpoint = _endpoint(self, token_url, judge=judge, http=http, system=system, redirect_uri=self.redirect_uri)
+        token = endpoint.fetch("authorization_code", **_given(code=code, code_verifier=verifier))
         if self.save is not None:
             self.save(token)
         return token
