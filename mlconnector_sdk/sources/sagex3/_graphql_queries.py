@@ -36,10 +36,9 @@ NOW = "query Now { __typename }"
 BY_KEY = '{"_id":1}'
 """A cursor holds the values of the order, so that rows which tie would be passed over without the key at its end."""
 
-_SLOTS = 20
+_SLOTS = 10
 """Occurrences of one field; X3 has five at the most."""
 
-_FIRST_LINES = 100
 _MENUS: Mapping[tuple[str, int], str] = {("BPATYP", 1): "businessPartner"}
 """Numbers of local menus as GraphQL names them."""
 
@@ -60,8 +59,10 @@ def select(plan: Plan) -> Selection:
 
 
 def list_text(plan: Plan, chosen: Selection) -> str:
-    """The document of a list: one page after a cursor."""
+    """The document of a list: one page after a cursor, with so many lines of each document."""
     heads = "$first: Int!, $after: String, $filter: String, $orderBy: String"
+    if plan.lines is not None:
+        heads += ", $lines: Int!"
     arguments = "first: $first, after: $after, filter: $filter, orderBy: $orderBy"
     page = f"edges {{ node {_rendered(chosen, plan.lines)} }} pageInfo {{ hasNextPage endCursor }}"
     return f"query List({heads}) {_nested(plan.node, f'query({arguments}) {{ {page} }}')}"
@@ -96,7 +97,7 @@ def _rendered(chosen: Selection, lines: LinesPlan | None = None) -> str:
         if not step.many:
             parts.append(f"{step.name} {_rendered(below)}" if below else step.name)
             continue
-        count = _FIRST_LINES if lines is not None and step == lines.step else _SLOTS
+        count = "$lines" if lines is not None and step == lines.step else _SLOTS
         rows = f"edges {{ node {_rendered(below)} }} pageInfo {{ hasNextPage }}"
         parts.append(f"{step.name} {{ query(first: {count}) {{ {rows} }} }}")
     return f"{{ {' '.join(parts)} }}"

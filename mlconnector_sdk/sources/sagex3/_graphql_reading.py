@@ -221,7 +221,8 @@ class GraphQLConnection:
     def _ask_page(self, shape: Shape, variables: Mapping[str, Any], retry: RetryPolicy | None) -> Rows:
         node = shape.plan.node
         operation = f"query {node}"
-        found = self._session.ask(shape.text, variables, operation, retry)
+        lines = {} if shape.plan.lines is None else {"lines": self._size.rows}
+        found = self._session.ask(shape.text, {**lines, **variables}, operation, retry)
         with placed(SYSTEM, operation):
             return page_in(_inside(found, node.package, node.name, "query"))
 
