@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .mailchimp import MailchimpSink
+    from .mailchimp import MailchimpSink, parse_transactional_webhook, parse_webhook
     from .mapping import (
         GLAccountFormat,
         Mapping,
@@ -60,6 +60,8 @@ __all__ = [
     "clean_email",
     "clean_phone",
     "member_address",
+    "parse_transactional_webhook",
+    "parse_webhook",
     "split_emails",
 ]
 
@@ -85,6 +87,8 @@ _HOMES = {
     "clean_email": "mapping",
     "clean_phone": "mapping",
     "member_address": "mapping",
+    "parse_transactional_webhook": "mailchimp",
+    "parse_webhook": "mailchimp",
     "split_emails": "mapping",
 }
 

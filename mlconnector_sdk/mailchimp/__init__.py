@@ -1,6 +1,11 @@
-"""Mailchimp as the place records are loaded to: members of one audience, orders of one store."""
+"""Mailchimp as the place records are loaded to: members of one audience, orders of one store.
+
+And as what tells us things by itself: its webhooks, verified and parsed.
+"""
 
 from ..models import Store
+from ._signatures import verify_url_secret
 from ._sink import MailchimpSink
+from ._webhooks import parse_transactional_webhook, parse_webhook
 
-__all__ = ["MailchimpSink", "Store"]
+__all__ = ["MailchimpSink", "Store", "parse_transactional_webhook", "parse_webhook", "verify_url_secret"]
