@@ -18,6 +18,7 @@ from ._mailchimp_commerce import Document, Shop, Store
 from ._mailchimp_lists import ListResources
 from ._mailchimp_members import MemberResources
 from ._mailchimp_merge import MergeField, MergeFields
+from ._mailchimp_oauth import LOGIN_PATH, LoginService
 from ._mailchimp_problems import Problem
 from ._mailchimp_routes import Route, Router, method_of, project
 from ._mailchimp_stores import StoreResources
@@ -50,6 +51,8 @@ class FakeMailchimp(FakeServer):
             for nothing, so a new member without `status` is an error of its own); `"refuse"` (the whole call is 400).
         max_connections: simultaneous requests before 429.
         product_put: offer `PUT` on products, as the 2026 contract does; 405 otherwise.
+        check_webhook_urls: ask a webhook's URL by GET before it is saved, and refuse it unless it answers 2xx.
+        webhook_signing: which new webhooks get a secret: `"always"`; `"asked"`, with `signing_enabled` only; `"never"`.
         batch_pace: seconds of `clock` that a batch stays at each of its five steps, one batch at a time; without it
             each look at a batch moves it a step. Operations run in a shuffled order on reaching `started`.
     """
@@ -66,6 +69,8 @@ class FakeMailchimp(FakeServer):
         bulk_status_if_new: Literal["honour", "ignore", "refuse"] = "honour",
         max_connections: int = 10,
         product_put: bool = False,
+        check_webhook_urls: bool = False,
+        webhook_signing: Literal["always", "asked", "never"] = "always",
         batch_pace: float | None = None,
     ) -> None:
         super().__init__(latency=latency)
@@ -74,12 +79,22 @@ class FakeMailchimp(FakeServer):
         self.role = role
         self.max_connections = max_connections
         self.audience = Audience(list_id, clock=clock or _system_clock, double_optin=double_optin)
+        self.login = LoginService(
+            self.tokens, now=self.present, endpoint=lambda: self.url, dc=api_key.rpartition("-")[2], role=role
+        )
         self._shop = Shop(self.audience)
         self._batches = BatchResources(self.audience, self._run_operation, lambda: self.url, pace=batch_pace)
         self._request_numbers = itertools.count(1)
+        lists = ListResources(
+            self.audience,
+            role=role,
+            has_stores=lambda: bool(self.stores),
+            check_urls=check_webhook_urls,
+            signing=webhook_signing,
+        )
         self._router = Router(
             [
-                *ListResources(self.audience, role=role, has_stores=lambda: bool(self.stores)).routes(),
+                *lists.routes(),
                 *MemberResources(self.audience, bulk_status_if_new=bulk_status_if_new).routes(),
                 *StoreResources(self._shop, product_put=product_put).routes(),
                 *self._batches.routes(),
@@ -89,6 +104,11 @@ class FakeMailchimp(FakeServer):
     def present(self) -> datetime:
         """The account's time."""
         return self.audience.clock()
+
+    def revoke(self, token: str | None = None) -> None:
+        """The account's owner disconnects an application: this token, or every one, is void."""
+        with self.lock:
+            self.login.revoke(token)
 
     # What tests read and change
 
@@ -279,6 +299,8 @@ class FakeMailchimp(FakeServer):
     def handle(self, request: Request) -> Reply:
         if request.path.startswith(RESULTS_PATH):
             return self._batches.download(request)
+        if request.path.startswith(LOGIN_PATH):
+            return self.login.handle(request)
         self._batches.catch_up()
         try:
             self._admit(request)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from typing import Any
 
 import attrs
+import httpx
 
 from ._mailchimp_audience import Audience, digest
 from ._mailchimp_bodies import MERGE_FIELD, MERGE_FIELD_PATCH, WEBHOOK
@@ -39,12 +41,25 @@ class ListResources:
         audience: the one audience of the account.
         role: the role of the key's user, as `GET /` tells it.
         has_stores: whether a store hangs on the audience.
+        check_urls: ask a webhook's URL by GET before it is saved.
+        signing: which new webhooks get a secret: `always`, `asked` or `never`.
     """
 
-    def __init__(self, audience: Audience, *, role: str, has_stores: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        audience: Audience,
+        *,
+        role: str,
+        has_stores: Callable[[], bool],
+        check_urls: bool = False,
+        signing: str = "always",
+    ) -> None:
         self.audience = audience
         self.role = role
         self._has_stores = has_stores
+        self._check_urls = check_urls
+        self._signing = signing
+        self._hook_numbers = itertools.count(1)
 
     def routes(self) -> list[Route]:
         groups = {"list_id": "", "id": "", "title": "", "display_order": 0, "type": "", "_links": []}
@@ -355,18 +370,20 @@ class ListResources:
     def create_hook(self, call: Call) -> dict[str, Any]:
         url = call.body.get("url", "")
         self._check_hook_url(url)
-        hook_id = digest("webhook", url, length=10)
+        number = next(self._hook_numbers)
+        hook_id = digest("webhook", url, number, length=10)
+        signed = self._signing != "never" and call.body.get("signing_enabled", self._signing == "always")
         hook = {
             "id": hook_id,
             "url": url,
             "events": {**dict.fromkeys(_EVENTS, False), **call.body.get("events", {})},
             "sources": {**dict.fromkeys(_SOURCES, False), **call.body.get("sources", {})},
-            "signing_enabled": call.body.get("signing_enabled", True),
-            "signing_secret": digest("signing", self.audience.list_id, url),
+            "signing_enabled": signed,
+            "signing_secret": digest("signing", self.audience.list_id, url, number) if signed else "",
         }
         self.audience.webhooks[hook_id] = hook
         # Only this answer tells the secret.
-        secret = {"signing_secret": hook["signing_secret"]} if hook["signing_enabled"] else {}
+        secret = {"signing_secret": hook["signing_secret"]} if signed else {}
         return {**self._hook(hook, f"{call.href}/{hook_id}"), **secret}
 
     def patch_hook(self, call: Call) -> dict[str, Any]:
@@ -385,6 +402,8 @@ class ListResources:
             raise Problem.invalid(("url", "This value is not a valid URL."))
         if any(hook["url"] == url for hook in self.audience.webhooks.values()):
             raise Problem.bad_request("Sorry, you can't set up multiple WebHooks for one URL")
+        if self._check_urls:
+            _ask(url)
 
     def _find_hook(self, call: Call) -> dict[str, Any]:
         hook = self.audience.webhooks.get(call.ids["webhook_id"])
@@ -399,6 +418,17 @@ class ListResources:
             "list_id": self.audience.list_id,
             "_links": links("Lists/Webhooks", href, "self", "parent", "update", "delete"),
         }
+
+
+def _ask(url: str) -> None:
+    """The look that a URL gets before it is saved; the vendor's own words for a refusal are not known."""
+    try:
+        answer = httpx.get(url, headers={"User-Agent": "MailChimp"}, timeout=5, trust_env=False)
+        said = "" if answer.is_success else f"HTTP {answer.status_code}"
+    except httpx.HTTPError:
+        said = "no answer"
+    if said:
+        raise Problem.invalid(("url", f"We could not validate the URL {url}: {said}"))
 
 
 def _paged(name: str, entry: dict[str, Any], *rest: str) -> dict[str, Any]:
