@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any, Literal, TypeAlias
 
 import attrs
 
 from ..cursors import HighWaterMark
 from ._pages import html_table
+from ._targets import MemberStatus, PermissionState
 
 __all__ = [
     "AuditEntry",
@@ -21,10 +23,25 @@ __all__ = [
     "Note",
     "OutcomeKind",
     "Suppression",
+    "hidden_address",
 ]
 
 OutcomeKind: TypeAlias = Literal["created", "updated", "unchanged", "skipped", "dead"]
 """What became of one record of a run."""
+
+
+_HIDDEN = "hidden:"
+
+
+def hidden_address(address: str) -> str:
+    """What stands for the address of somebody who was erased: a hash, by which it is known again and never read.
+
+    A state store finds a suppression under this name when it is asked for the address itself.
+    """
+    if address.startswith(_HIDDEN):
+        return address
+    digest = blake2b(address.encode("utf-8", "surrogatepass"), digest_size=20, person=b"mlconnector")
+    return f"{_HIDDEN}{digest.hexdigest()}"
 
 
 @attrs.frozen(kw_only=True)
@@ -42,8 +59,11 @@ class Link:
         reason: for `skipped` and `dead`.
         parent: key of the customer that a contact or order belongs to.
         taken_off: what this library itself did to the member: `"unsubscribed"`, `"archived"` or `""`.
+        standing: the member's status as last seen, apart from what `taken_off` says; `""` where it is not known.
+        moved_from: the ERP's address, where the person has changed it to `address` in the audience itself.
         contact_id: the sink's own id of the person, which outlives changes of address; `""` where it is not known.
         details: line ids of an order, tags this library put on a member.
+        permissions: how a member's marketing permissions were left, as (name, state).
         synced_at: when this was written down; two links that differ in nothing else are equal.
     """
 
@@ -57,8 +77,11 @@ class Link:
     reason: str = ""
     parent: str = ""
     taken_off: Literal["", "unsubscribed", "archived"] = ""
+    standing: MemberStatus | Literal[""] = ""
+    moved_from: str = ""
     contact_id: str = ""
     details: tuple[str, ...] = ()
+    permissions: tuple[tuple[str, PermissionState], ...] = ()
     synced_at: datetime | None = attrs.field(default=None, eq=False)
 
     def __repr__(self) -> str:
@@ -67,7 +90,7 @@ class Link:
 
 @attrs.frozen(kw_only=True)
 class Suppression:
-    """An address that must not be mailed, who said so and when."""
+    """An address that must not be mailed, who said so and when; a `hidden_address` where the person was erased."""
 
     address: str = attrs.field(repr=False)
     reason: str
@@ -170,6 +193,8 @@ class Checkpoint:
         settled: (stream, key) pairs whose dead letter is done with.
         suppressions: to add or replace, by address. `lifted`: addresses no longer suppressed.
         notes: to add or replace, by (kind, key). `dropped`: those no longer needed.
+        scrubbed: (stream, key) pairs whose audit entries so far lose their messages: what was done stays, what was
+            said about it goes.
     """
 
     pipeline: str
@@ -182,4 +207,5 @@ class Checkpoint:
     lifted: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     dropped: tuple[tuple[str, str], ...] = ()
+    scrubbed: tuple[tuple[str, str], ...] = ()
     audit: tuple[AuditEntry, ...] = ()

@@ -11,10 +11,13 @@ import attrs
 __all__ = [
     "Audience",
     "AudienceMember",
+    "BatchEntry",
     "MemberStatus",
     "MemberWrite",
     "MergeField",
     "OrderWrite",
+    "PermissionState",
+    "PermissionWish",
     "Product",
     "Store",
     "WriteResult",
@@ -24,6 +27,9 @@ __all__ = [
 
 MemberStatus: TypeAlias = Literal["subscribed", "unsubscribed", "cleaned", "pending", "transactional", "archived"]
 """Where a member stands; `archived` is reached by archiving only."""
+
+PermissionState: TypeAlias = Literal["given", "taken", "withdrawn"]
+"""How a marketing permission was left: on; off because the ERP said no; off because the person said so."""
 
 
 def member_id(address: str) -> str:
@@ -66,6 +72,7 @@ class Audience:
     Attributes:
         missing: wanted merge fields that the audience lacks (and `prepare` creates).
         double_optin: new members must confirm, so a wish for `subscribed` means `pending`.
+        interests: the ids of the interests that were asked for, by the name they were asked by.
     """
 
     list_id: str
@@ -74,6 +81,22 @@ class Audience:
     member_count: int = 0
     merge_fields: Mapping[str, MergeField] = attrs.field(factory=dict)
     missing: tuple[MergeField, ...] = ()
+    interests: Mapping[str, str] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class PermissionWish:
+    """What the ERP says, explicitly, of one marketing permission of a member.
+
+    Attributes:
+        name: the permission's text, as people see it.
+        enabled: yes or no.
+        before: how it was left when this library last looked; `""` if it never did.
+    """
+
+    name: str
+    enabled: bool
+    before: PermissionState | Literal[""] = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -84,6 +107,7 @@ class MemberWrite:
         record_key: whose record this is, for messages and the audit.
         address: the normalised e-mail address.
         body: the encoded member, everything but the subscription status; its fingerprint decides whether to send.
+            Empty: nothing but `tags_off` is done.
         status_if_new: the status a new member gets.
         status: set outright, only to take a member off (`unsubscribed`, `archived`) or to bring back one we took off
             ourselves.
@@ -93,6 +117,9 @@ class MemberWrite:
             write counts then.
         previous_address: where the member is now, when the ERP changed the address.
         tags_off: tags to switch off, of those this library put on.
+        owned_prefix: every tag that begins so is this library's, whoever put it on: those that `body` does not give
+            are switched off as well. `""` for none.
+        permissions: marketing permissions to switch on or off.
     """
 
     record_key: str
@@ -105,6 +132,8 @@ class MemberWrite:
     forget: bool = False
     previous_address: str | None = None
     tags_off: tuple[str, ...] = ()
+    owned_prefix: str = ""
+    permissions: tuple[PermissionWish, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -128,6 +157,7 @@ class OrderWrite:
         known_line_ids: the lines the store holds from an earlier write, `None` when that is not known.
         exists: the store holds the order already, as far as the links say.
         customer_known: the store holds the customer already.
+        fingerprint: of what the order would become, by which an earlier write of just this is recognised.
     """
 
     record_key: str
@@ -141,6 +171,7 @@ class OrderWrite:
     known_line_ids: tuple[str, ...] | None = None
     exists: bool = False
     customer_known: bool = False
+    fingerprint: str = ""
 
     @property
     def line_ids(self) -> tuple[str, ...]:
@@ -148,10 +179,30 @@ class OrderWrite:
 
 
 @attrs.frozen(kw_only=True)
+class BatchEntry:
+    """Writes that the far side was given as one batch and works on by itself.
+
+    Attributes:
+        id: the far side's id of the batch.
+        stage: what is created; orders need their products first.
+        writes: what is in the batch: the fingerprint of each order by its record's key, `""` for each product by its
+            id.
+    """
+
+    id: str
+    stage: Literal["products", "orders"]
+    writes: Mapping[str, str] = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
 class WriteResult:
     """What became of one write.
 
-    `reason` and `message` are set for `skipped` and `dead`; `note` tells of a repair made on the way.
+    Attributes:
+        reason, message: set for `skipped` and `dead`.
+        note: tells of a repair made on the way.
+        contact_id: the member's id that outlives changes of address; `""` where the answer does not tell it.
+        permissions: how the marketing permissions in question were left, as (name, state).
     """
 
     kind: Literal["created", "updated", "skipped", "dead"]
@@ -162,6 +213,8 @@ class WriteResult:
     note: str = ""
     retry: bool = False
     member_status: MemberStatus | None = None
+    contact_id: str = ""
+    permissions: tuple[tuple[str, PermissionState], ...] = ()
 
 
 @attrs.frozen(kw_only=True)

@@ -12,6 +12,7 @@ from ..cursors import HighWaterMark
 from ..errors import LeaseHeldError, LeaseLostError, StateError
 from ..models import AuditEntry, Checkpoint, DeadLetter, Lease, Link, Note, Suppression
 from ._rows import (
+    AUDIT_COLUMNS,
     PARTY_STREAMS,
     CheckpointRows,
     Row,
@@ -21,8 +22,9 @@ from ._rows import (
     load_link,
     load_mark,
     load_note,
-    load_suppression,
+    load_suppressions,
     require_lease_terms,
+    suppression_places,
 )
 
 __all__ = ["MemoryStateStore"]
@@ -56,6 +58,9 @@ class _Pipeline:
         for place in rows.dropped:
             self.notes.pop(place, None)
         self.notes.update(rows.notes)
+        if rows.scrubbed:
+            scrubbed = set(rows.scrubbed)
+            self.audit[:] = [_without_message(row) if (row[3], row[4]) in scrubbed else row for row in self.audit]
         self.audit.extend(rows.audit)
 
     def _place(self, place: tuple[str, str], link: Row) -> None:
@@ -149,8 +154,9 @@ class MemoryStateStore:
         """See `StateStore.suppressions`."""
         with self._lock:
             known = self._state(pipeline).suppressions
-            rows = {address: known[address] for address in addresses if address in known}
-        return {address: load_suppression(row[1:]) for address, row in rows.items()}
+            places = suppression_places(addresses)
+            rows = [known[place][1:] for place in places if place in known]
+        return load_suppressions(rows, places)
 
     def dead_letters(
         self, pipeline: str, *, stream: str | None = None, keys: Sequence[str] | None = None
@@ -193,6 +199,11 @@ class MemoryStateStore:
         if not _same_lease(state.holder, lease):
             raise LeaseLostError(f"the lease on pipeline {lease.pipeline!r} was lost; nothing was committed")
         return state
+
+
+def _without_message(row: Row) -> Row:
+    place = AUDIT_COLUMNS.index("message")
+    return (*row[:place], "", *row[place + 1 :])
 
 
 def _same_lease(holder: Lease | None, lease: Lease) -> bool:

@@ -7,7 +7,7 @@ time columns drop fractions on some and zones on others. What has parts (payload
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -16,7 +16,7 @@ import attrs
 
 from ..cursors import HighWaterMark, decode_mark, encode_mark
 from ..errors import StateError
-from ..models import AuditEntry, Checkpoint, DeadLetter, Link, Note, Suppression
+from ..models import AuditEntry, Checkpoint, DeadLetter, Link, Note, Suppression, hidden_address
 
 __all__ = [
     "ADDRESS_LENGTH",
@@ -39,9 +39,10 @@ __all__ = [
     "load_link",
     "load_mark",
     "load_note",
-    "load_suppression",
+    "load_suppressions",
     "microseconds",
     "require_lease_terms",
+    "suppression_places",
 ]
 
 Row: TypeAlias = tuple[Any, ...]
@@ -59,7 +60,7 @@ PARTY_STREAMS = ("contacts", "customers", "suppliers")
 MARK_COLUMNS = ("pipeline", "stream", "kind", "value", "full_scan_at")
 LINK_COLUMNS = (
     *("pipeline", "stream", "key", "target", "address", "fingerprint", "owner", "state", "reason", "parent"),
-    *("taken_off", "contact_id", "details", "synced_at"),
+    *("taken_off", "standing", "moved_from", "contact_id", "details", "permissions", "synced_at"),
 )
 DEAD_LETTER_COLUMNS = (
     *("pipeline", "stream", "key", "reason", "message", "payload", "fingerprint", "attempts", "first_at", "last_at"),
@@ -171,6 +172,7 @@ class CheckpointRows:
     lifted: list[str]
     notes: dict[tuple[str, str], Row]
     dropped: list[tuple[str, str]]
+    scrubbed: list[tuple[str, str]]
     audit: list[Row]
 
 
@@ -191,6 +193,7 @@ def checkpoint_rows(checkpoint: Checkpoint) -> CheckpointRows:
             lifted=list(checkpoint.lifted),
             notes={(note.kind, note.key): _note_row(pipeline, note) for note in checkpoint.notes},
             dropped=list(checkpoint.dropped),
+            scrubbed=list(checkpoint.scrubbed),
             audit=[_audit_row(pipeline, entry) for entry in checkpoint.audit],
         )
     except UnicodeEncodeError as error:
@@ -225,15 +228,19 @@ def _link_row(pipeline: str, link: Link) -> Row:
         link.reason,
         link.parent,
         link.taken_off,
+        link.standing,
+        _exact(link.moved_from, ADDRESS_LENGTH, "address"),
         link.contact_id,
         json.dumps(link.details) if link.details else "",
+        json.dumps(link.permissions) if link.permissions else "",
         _microseconds_or_none(link.synced_at),
     )
 
 
 def load_link(row: Sequence[Any]) -> Link:
     """A link from its row without pipeline."""
-    stream, key, target, address, fingerprint, owner, state, reason, parent, taken_off, contact_id, details, at = row
+    stream, key, target, address, fingerprint, owner, state, reason, parent, *rest = row
+    taken_off, standing, moved_from, contact_id, details, permissions, at = rest
     return Link(
         stream=stream,
         key=key,
@@ -245,8 +252,11 @@ def load_link(row: Sequence[Any]) -> Link:
         reason=reason,
         parent=parent,
         taken_off=taken_off,
+        standing=standing,
+        moved_from=moved_from,
         contact_id=contact_id,
         details=tuple(json.loads(details)) if details else (),
+        permissions=tuple((name, left) for name, left in json.loads(permissions)) if permissions else (),
         synced_at=None if at is None else from_microseconds(at),
     )
 
@@ -293,8 +303,24 @@ def _suppression_row(pipeline: str, suppression: Suppression) -> Row:
     return (pipeline, address, _readable(suppression.reason), suppression.origin, microseconds(suppression.at))
 
 
-def load_suppression(row: Sequence[Any]) -> Suppression:
-    """A suppression from its row without pipeline."""
+def suppression_places(addresses: Iterable[str]) -> dict[str, str]:
+    """Where the suppression of each address may be kept: under itself, or hidden."""
+    places = {address: address for address in addresses}
+    places.update((hidden_address(address), address) for address in list(places))
+    return places
+
+
+def load_suppressions(rows: Iterable[Sequence[Any]], places: Mapping[str, str]) -> dict[str, Suppression]:
+    """Suppressions by the address that was asked for; a hidden one outweighs the other."""
+    found: dict[str, Suppression] = {}
+    for row in rows:
+        address = places[row[0]]
+        if address not in found or row[0] != address:
+            found[address] = _load_suppression(row)
+    return found
+
+
+def _load_suppression(row: Sequence[Any]) -> Suppression:
     address, reason, origin, at = row
     return Suppression(address=address, reason=reason, origin=origin, at=from_microseconds(at))
 

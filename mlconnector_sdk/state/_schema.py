@@ -113,7 +113,8 @@ class Tables:
             _text("fingerprint"),
             Column("owner", SmallInteger, nullable=False),
             *(_text("state"), _text("reason"), _text("parent"), _text("taken_off")),
-            *(_text("contact_id"), _text("details")),
+            *(_text("standing"), _text("moved_from")),
+            *(_text("contact_id"), _text("details"), _text("permissions")),
             _number("synced_at", nullable=True),
         )
         self._index("links_by_address", table.c.pipeline, table.c.address, table.c.stream)

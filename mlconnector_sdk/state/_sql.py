@@ -46,12 +46,13 @@ from ._rows import (
     load_link,
     load_mark,
     load_note,
-    load_suppression,
+    load_suppressions,
     microseconds,
     require_lease_terms,
+    suppression_places,
 )
 from ._schema import Tables, migrate
-from ._writes import Appender, Eraser, Replacer
+from ._writes import Appender, Blanker, Eraser, Replacer
 
 __all__ = ["SQLStateStore", "SQLiteStateStore"]
 
@@ -186,8 +187,8 @@ class SQLStateStore:
 
     def suppressions(self, pipeline: str, addresses: Sequence[str]) -> dict[str, Suppression]:
         """See `StateStore.suppressions`."""
-        found = self._look_up(self._look_ups.suppressions, addresses, {"pipeline": pipeline})
-        return {row[0]: load_suppression(row) for row in found}
+        places = suppression_places(addresses)
+        return load_suppressions(self._look_up(self._look_ups.suppressions, [*places], {"pipeline": pipeline}), places)
 
     def dead_letters(
         self, pipeline: str, *, stream: str | None = None, keys: Sequence[str] | None = None
@@ -337,6 +338,7 @@ class _Writes:
         self._lifted = Eraser(tables.suppressions, dialect)
         self._notes = Replacer(tables.notes, NOTE_COLUMNS, dialect)
         self._dropped = Eraser(tables.notes, dialect)
+        self._scrubbed = Blanker(tables.audit, ("pipeline", "stream", "key"), "message", dialect)
         self._audit = Appender(tables.audit, AUDIT_COLUMNS, dialect)
 
     def apply(self, connection: Connection, pipeline: str, rows: CheckpointRows) -> None:
@@ -349,6 +351,7 @@ class _Writes:
         self._suppressions(connection, list(rows.suppressions.values()))
         self._dropped(connection, [(pipeline, *place) for place in rows.dropped])
         self._notes(connection, list(rows.notes.values()))
+        self._scrubbed(connection, [(pipeline, *place) for place in rows.scrubbed])
         self._audit(connection, rows.audit)
 
 

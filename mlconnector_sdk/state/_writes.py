@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, bindparam, delete
+from sqlalchemy import Connection, Table, bindparam, delete, literal_column
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -17,18 +17,26 @@ from sqlalchemy.sql.expression import ClauseElement
 
 from ._rows import Row
 
-__all__ = ["Appender", "Eraser", "Replacer"]
+__all__ = ["Appender", "Blanker", "Eraser", "Replacer"]
 
 
 class _Compiled:
-    """One statement for many rows of the named columns."""
+    """One statement for many rows of the named columns.
 
-    def __init__(self, statement: ClauseElement, table: Table, names: Sequence[str], dialect: Dialect) -> None:
-        compiled = cast(SQLCompiler, statement.compile(dialect=dialect, column_keys=list(names)))
+    Args:
+        prefix: what the names of the statement's parameters have before the column's; an update wants one, because it
+            keeps the bare names for what it sets.
+    """
+
+    def __init__(
+        self, statement: ClauseElement, table: Table, names: Sequence[str], dialect: Dialect, *, prefix: str = ""
+    ) -> None:
+        columns = [] if prefix else list(names)
+        compiled = cast(SQLCompiler, statement.compile(dialect=dialect, column_keys=columns))
         self._sql = str(compiled)
-        self._names = tuple(names)
+        self._names = tuple(prefix + name for name in names)
         self._positional = compiled.positional
-        assert not self._positional or list(names) == compiled.positiontup
+        assert not self._positional or list(self._names) == compiled.positiontup
         self._encode: dict[int, Callable[[Any], Any]] = {}
         for place, name in enumerate(names):
             processor = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
@@ -54,6 +62,19 @@ class Appender:
 
     def __call__(self, connection: Connection, rows: Sequence[Row]) -> None:
         self._insert(connection, rows)
+
+
+class Blanker:
+    """Empties one text column of every row that has these values."""
+
+    def __init__(self, table: Table, names: Sequence[str], column: str, dialect: Dialect) -> None:
+        statement = table.update().where(*(table.c[name] == bindparam(f"of_{name}") for name in names))
+        # Written out rather than bound, so that the names of the row are all the parameters there are.
+        emptied = statement.values({column: literal_column("''")})
+        self._update = _Compiled(emptied, table, names, dialect, prefix="of_")
+
+    def __call__(self, connection: Connection, keys: Sequence[Row]) -> None:
+        self._update(connection, keys)
 
 
 class Eraser:

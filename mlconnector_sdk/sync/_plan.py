@@ -22,6 +22,7 @@ from ..models import (
     Store,
     Suppression,
     WriteResult,
+    hidden_address,
 )
 from ..protocols import Sink, StateStore
 
@@ -41,7 +42,7 @@ class ForetellingSink:
     def store(self) -> Store | None:
         return self._sink.store
 
-    def prepare(self, wanted: Sequence[MergeField]) -> Audience:
+    def prepare(self, wanted: Sequence[MergeField], *, wake: bool = True) -> Audience:
         return self._sink.inspect(wanted)
 
     def write_members(self, writes: Sequence[MemberWrite]) -> list[WriteResult]:
@@ -105,9 +106,11 @@ class StateOverlay:
         return merged
 
     def suppressions(self, pipeline: str, addresses: Sequence[str]) -> dict[str, Suppression]:
+        changed = self._suppressions
         merged: Mapping[str, Suppression | None] = {
             **self._state.suppressions(pipeline, addresses),
-            **{address: self._suppressions[address] for address in addresses if address in self._suppressions},
+            **{address: changed[address] for address in addresses if address in changed},
+            **{a: changed[hidden] for a in addresses if (hidden := hidden_address(a)) in changed},
         }
         return {address: held for address, held in merged.items() if held is not None}
 

@@ -16,8 +16,9 @@ from ..cursors import HighWaterMark
 from ..errors import LeaseHeldError, StateError
 from ..models import AuditEntry, DeadLetter, Lease, Link, Suppression
 from ..protocols import StateStore
+from ._erasure_contract import ErasureContract
 from ._lease_contract import HOUR, NOW, commit, some_links, together
-from ._note_contract import NoteContract, note
+from ._note_contract import note
 from ._state_values import LINKS, MARKS, PAYLOADS, TIMES
 
 __all__ = ["StateStoreContract"]
@@ -48,7 +49,7 @@ def _entry(key: str = "", stream: str = "customers", job_id: str = "job") -> Aud
     return AuditEntry(at=NOW, job_id=job_id, stream=stream, key=key, outcome="created")
 
 
-class StateStoreContract(NoteContract):
+class StateStoreContract(ErasureContract):
     """Subclass it in a test file, name the class `Test…`, and say how a store is made.
 
     Example::

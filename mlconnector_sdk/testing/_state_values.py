@@ -36,8 +36,11 @@ LINKS = st.builds(
     reason=_TEXT,
     parent=_TEXT,
     taken_off=st.sampled_from(["", "unsubscribed", "archived"]),
+    standing=st.sampled_from(["", "subscribed", "cleaned"]),
+    moved_from=_TEXT,
     contact_id=st.sampled_from(["", "0f3c9a6e2b1d4c559b7a"]),
     details=st.lists(_TEXT, max_size=3).map(tuple),
+    permissions=st.lists(st.tuples(_TEXT, st.sampled_from(["given", "taken", "withdrawn"])), max_size=2).map(tuple),
     synced_at=st.none() | TIMES,
 )
 PAYLOADS = st.dictionaries(_NAMES, _PLAIN, max_size=4)
