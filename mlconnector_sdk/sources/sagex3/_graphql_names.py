@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from ._api import ENTITIES, EntityName
 
-__all__ = ["ANYWHERE", "CODES", "LINES", "NAMES", "NODES", "PROPERTIES"]
+__all__ = ["ANYWHERE", "CODES", "FAMILIES", "LINES", "NAMES", "NODES", "PROPERTIES"]
 
 NODES: Mapping[str, tuple[EntityName, str, tuple[str, ...]]] = {
     "BPCUSTOMER": ("customers", "MasterData", ("customer",)),
@@ -23,6 +23,9 @@ NODES: Mapping[str, tuple[EntityName, str, tuple[str, ...]]] = {
     "SINVOICEV": ("invoices", "Sales", ("salesInvoice",)),
 }
 """By table: what settings call it, the package without its prefix, and the node."""
+
+FAMILIES = tuple({family: None for _, family, _ in NODES.values()})
+"""The packages that are read, without their prefix."""
 
 ANYWHERE: Mapping[str, tuple[str, ...]] = {"UPDDATTIM": ("_updateStamp",), "CREDATTIM": ("_createStamp",)}
 """Every node has these."""

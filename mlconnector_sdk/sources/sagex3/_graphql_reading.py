@@ -18,6 +18,7 @@ from .._values import Row
 from ._api import SYSTEM, Condition, Entity, Greeting, Known, Question, RefusedQuestionError
 from ._crew import Crew
 from ._graphql_answers import REFUSED, TOO_MANY
+from ._graphql_names import FAMILIES
 from ._graphql_places import Step
 from ._graphql_plans import Beside, Names, Planner
 from ._graphql_queries import BY_KEY, NOW, Selection, all_of, by_ways, changed_since, order, rest_text
@@ -187,7 +188,7 @@ class GraphQLConnection:
 
     def _packages(self, retry: RetryPolicy) -> str:
         packages = self._schema.packages(retry=retry)
-        named = [name for name in packages if name.endswith(("MasterData", "Sales"))] or packages[:3]
+        named = [name for name in packages if name.endswith(FAMILIES)] or packages[:3]
         return f"{len(packages)} packages, among them {', '.join(named)}"
 
     def _shape(self, entity: Entity, retry: RetryPolicy | None = None) -> Shape:

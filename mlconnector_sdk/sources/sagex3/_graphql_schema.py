@@ -14,7 +14,7 @@ import attrs
 from ...errors import ContractError
 from ...retry import RetryPolicy
 from ._api import SYSTEM, EntityName
-from ._graphql_names import CODES, NODES, PROPERTIES
+from ._graphql_names import CODES, FAMILIES, NODES, PROPERTIES
 
 __all__ = ["INTROSPECTION", "Kind", "Node", "Property", "Schema"]
 
@@ -25,7 +25,7 @@ _PACKAGES = f"query Packages {{ __schema {{ queryType {{ name fields {{ name {_N
 _KIND = f"fragment Kind on __Type {{ name fields {{ name description {_NAMED} }} }}"
 _CODE = re.compile(r"\(([A-Z][A-Z0-9_]*)\)\s*$")
 _MOST_TYPES = 40
-_PLUMBING = frozenset({"query", "edges", "node"})
+_PLUMBING = frozenset({"query", "edges", "node", *(name for _, _, names in NODES.values() for name in names)})
 _PREFIXES = ("x3", "xtremX3")
 """How the vendor's packages begin, today and in 2021 and 2022."""
 
@@ -112,6 +112,7 @@ class Schema:
             if not isinstance(root, dict):
                 raise ContractError("the service shows no schema", system=SYSTEM, operation=INTROSPECTION)
             self._packages = {one.name: one for one in _properties(root) if one.is_object}
+            self._likely.update(one.type for name, one in self._packages.items() if name.endswith(FAMILIES))
         return sorted(self._packages)
 
     def node(self, table: str, *, retry: RetryPolicy | None = None) -> Node:
@@ -167,7 +168,7 @@ class Schema:
                 if name in operations:
                     kind = self.element(operations[name].type, retry=retry)
                     return Node(package, name, kind.name)
-        roots = ", ".join(one for one in self._packages if one.endswith(("MasterData", "Sales"))) or "neither of them"
+        roots = ", ".join(one for one in self._packages if one.endswith(FAMILIES)) or "neither of them"
         raise ContractError(
             f"the service has no node {given or names[0]}: it belongs to {_PREFIXES[0]}{family} (2022 R3 and later) or "
             f"{_PREFIXES[1]}{family} (2021 and 2022), and there is {roots}. A site's own node can be named "
