@@ -18,7 +18,10 @@ class SyncPolicy:
             with double opt-in; `"transactional"` never gets marketing mail.
         inactive: what happens to the member of a record that became inactive, or that a full scan no longer finds
             because it was deleted. New members are never created for inactive records.
-        reactivated: whether a member that this sync itself took off comes back when the customer is active again.
+        dormant: what a sweep does with the member of a record that had no business for long. It has its own setting,
+            because a quiet customer is still one: the ERP says so of inactive ones, of these only the calendar does.
+        reactivated: whether a member that this sync itself took off comes back when the customer is active again, or
+            does business again.
         on_unsubscribe: what an unsubscribe in Mailchimp leads to: the address is suppressed from then on; that, and
             the ERP's records are flagged, by sources that can; or it is only noted in the audit (bounced and archived
             addresses are suppressed all the same).
@@ -27,8 +30,10 @@ class SyncPolicy:
         suppliers: status of members created for suppliers, or `"ignore"` to leave suppliers out.
         credit_memos: `"skip"`, or `"refund"` to mark the corrected order as refunded.
         inactive_tag: the tag used by `inactive="tag"`.
-        most_leaving: when a full scan no longer finds more than this share of a stream's members, nobody is taken off,
-            and the report says so: a filter or a right may have changed. A handful (ten) is always believed.
+        dormant_tag: the tag used by `dormant="tag"`.
+        most_leaving: when a full scan no longer finds more than this share of a stream's members, or a sweep or a repair
+            would take off more than this share of all, nobody is taken off, and the report says so: a filter or a right
+            may have changed. A handful (ten) is always believed.
         max_consecutive_faults: after so many records in a row that fail with a server fault, the far side is taken to
             be down and the run stops, instead of setting every record aside.
     """
@@ -37,6 +42,9 @@ class SyncPolicy:
         default="subscribed", validator=attrs.validators.in_(["subscribed", "pending", "transactional"])
     )
     inactive: Literal["unsubscribe", "archive", "tag", "ignore"] = attrs.field(
+        default="unsubscribe", validator=attrs.validators.in_(["unsubscribe", "archive", "tag", "ignore"])
+    )
+    dormant: Literal["unsubscribe", "archive", "tag", "ignore"] = attrs.field(
         default="unsubscribe", validator=attrs.validators.in_(["unsubscribe", "archive", "tag", "ignore"])
     )
     reactivated: Literal["resubscribe", "leave"] = attrs.field(
@@ -56,5 +64,6 @@ class SyncPolicy:
         default="skip", validator=attrs.validators.in_(["skip", "refund"])
     )
     inactive_tag: str = "Inactive"
+    dormant_tag: str = attrs.field(default="Dormant", validator=attrs.validators.min_len(1))
     most_leaving: float = attrs.field(default=0.1, validator=[attrs.validators.ge(0), attrs.validators.le(1)])
     max_consecutive_faults: int = attrs.field(default=20, validator=attrs.validators.ge(1))
