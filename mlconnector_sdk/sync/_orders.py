@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 import attrs
@@ -15,10 +15,11 @@ from ..policy import SyncPolicy
 from ..protocols import Sink, StateStore
 from ._decision import Decision, Draft, raw_fingerprint, unreadable
 
-__all__ = ["OrderDecider"]
+__all__ = ["OrderDecider", "placed_on"]
 
 _PRODUCTS, _CUSTOMERS = "products", "store_customers"
 _SLICE = 25
+_TOTAL, _PLACED = "total:", "placed:"
 _NOBODY = {"forgotten", "erased"}
 _KEPT_OUT = {"excluded", "inactive", "opted_out"}
 
@@ -126,7 +127,7 @@ class OrderDecider:
             address=payload.address,
             fingerprint=payload.fingerprint,
             parent=order.customer_key,
-            details=(f"total:{order.total}", *(line["id"] for line in payload.lines)),
+            details=(f"{_TOTAL}{order.total}", *_placed(order), *(line["id"] for line in payload.lines)),
             synced_at=self._now,
         )
         return payload
@@ -150,7 +151,14 @@ class OrderDecider:
 
     def _skip(self, decision: Decision, order: Order, reason: str) -> None:
         decision.outcome, decision.reason = "skipped", reason
-        link = Link(stream=self.stream, key=order.key, state="skipped", reason=reason, parent=order.customer_key)
+        link = Link(
+            stream=self.stream,
+            key=order.key,
+            state="skipped",
+            reason=reason,
+            parent=order.customer_key,
+            details=_placed(order) if order.kind != "credit" else (),
+        )
         before = decision.before
         if before is not None and before.target:
             # What the store holds already stays linked, so that a later change finds it.
@@ -250,13 +258,28 @@ class OrderDecider:
         """Nothing follows from one order for another."""
 
 
+def placed_on(link: Link) -> date | None:
+    """The business date of an order's document, as its link remembers it."""
+    found = _detail(link, _PLACED)
+    return date.fromisoformat(found) if found else None
+
+
+def _placed(order: Order) -> tuple[str, ...]:
+    day = order.placed_on
+    return (f"{_PLACED}{day.isoformat()[:10]}",) if day else ()
+
+
 def _line_ids(link: Link) -> tuple[str, ...]:
-    return tuple(detail for detail in link.details if not detail.startswith("total:"))
+    return tuple(detail for detail in link.details if not detail.startswith((_TOTAL, _PLACED)))
 
 
 def _total_of(link: Link) -> Decimal | None:
-    found = next((detail for detail in link.details if detail.startswith("total:")), None)
-    return Decimal(found.removeprefix("total:")) if found else None
+    found = _detail(link, _TOTAL)
+    return Decimal(found) if found else None
+
+
+def _detail(link: Link, name: str) -> str:
+    return next((detail.removeprefix(name) for detail in link.details if detail.startswith(name)), "")
 
 
 def _customer_fingerprint(customer: object) -> str:
