@@ -20,6 +20,8 @@ class SyncPolicy:
             because it was deleted. New members are never created for inactive records.
         dormant: what a sweep does with the member of a record that had no business for long. It has its own setting,
             because a quiet customer is still one: the ERP says so of inactive ones, of these only the calendar does.
+        on_hold: the same for a record that the ERP holds, mostly over an unpaid bill; by default that is no matter of
+            mail.
         reactivated: whether a member that this sync itself took off comes back when the customer is active again, or
             does business again.
         on_unsubscribe: what an unsubscribe in Mailchimp leads to: the address is suppressed from then on; that, and
@@ -29,7 +31,7 @@ class SyncPolicy:
             (`"first_owner"`), or a customer outranks contacts and suppliers (`"customer_first"`).
         suppliers: status of members created for suppliers, or `"ignore"` to leave suppliers out.
         credit_memos: `"skip"`, or `"refund"` to mark the corrected order as refunded.
-        inactive_tag: the tag used by `inactive="tag"`.
+        inactive_tag, on_hold_tag: the tags used by `inactive="tag"` and `on_hold="tag"`.
         dormant_tag: the tag used by `dormant="tag"`.
         most_leaving: when a full scan no longer finds more than this share of a stream's members, or a sweep or a repair
             would take off more than this share of all, nobody is taken off, and the report says so: a filter or a right
@@ -46,6 +48,9 @@ class SyncPolicy:
     )
     dormant: Literal["unsubscribe", "archive", "tag", "ignore"] = attrs.field(
         default="unsubscribe", validator=attrs.validators.in_(["unsubscribe", "archive", "tag", "ignore"])
+    )
+    on_hold: Literal["unsubscribe", "archive", "tag", "ignore"] = attrs.field(
+        default="ignore", validator=attrs.validators.in_(["unsubscribe", "archive", "tag", "ignore"])
     )
     reactivated: Literal["resubscribe", "leave"] = attrs.field(
         default="leave", validator=attrs.validators.in_(["resubscribe", "leave"])
@@ -64,6 +69,7 @@ class SyncPolicy:
         default="skip", validator=attrs.validators.in_(["skip", "refund"])
     )
     inactive_tag: str = "Inactive"
+    on_hold_tag: str = "On hold"
     dormant_tag: str = attrs.field(default="Dormant", validator=attrs.validators.min_len(1))
     most_leaving: float = attrs.field(default=0.1, validator=[attrs.validators.ge(0), attrs.validators.le(1)])
     max_consecutive_faults: int = attrs.field(default=20, validator=attrs.validators.ge(1))
