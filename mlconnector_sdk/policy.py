@@ -20,8 +20,8 @@ class SyncPolicy:
             because it was deleted. New members are never created for inactive records.
         dormant: what a sweep does with the member of a record that had no business for long. It has its own setting,
             because a quiet customer is still one: the ERP says so of inactive ones, of these only the calendar does.
-        on_hold: the same for a record that the ERP holds, mostly over an unpaid bill; by default that is no matter of
-            mail.
+        on_hold: what happens to the member of a record that the ERP holds, mostly over an unpaid bill; by default
+            nothing, for that is no matter of mail.
         reactivated: whether a member that this sync itself took off comes back when the customer is active again, or
             does business again.
         on_unsubscribe: what an unsubscribe in Mailchimp leads to: the address is suppressed from then on; that, and
