@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, TypeVar
 
 import attrs
 
@@ -23,6 +24,7 @@ from ..models import MemberStatus, MemberWrite, WriteResult
 from ._client import READ_TIMEOUT, MailchimpClient
 from ._members import LENIENT, NOT_A_MEMBER, MemberWriter, checked, with_status
 from ._wire import SYSTEM, Problem, RefusedError, address_key, path, refusal, result_of
+from ._written import Wanted, WrittenMember, stale_tags, tags_in, written
 
 __all__ = ["BulkWriter"]
 
@@ -41,6 +43,11 @@ FAULTS_IN_A_ROW = 20
 Item = tuple[int, MemberWrite]
 """A write with its position in the caller's list."""
 
+_Unfinished = tuple[int, MemberWrite, WriteResult, WrittenMember]
+"""A write whose member needs more than the bulk call, with what that call made of it."""
+
+T = TypeVar("T")
+
 
 @attrs.define
 class _Outcome:
@@ -52,10 +59,10 @@ class _Outcome:
 
 @attrs.define
 class _Answer:
-    """What a bulk answer says: address and status of those written, and the errors."""
+    """What a bulk answer says: those written, and the errors."""
 
-    created: list[tuple[str, Any]] = attrs.field(factory=list)
-    updated: list[tuple[str, Any]] = attrs.field(factory=list)
+    created: list[WrittenMember] = attrs.field(factory=list)
+    updated: list[WrittenMember] = attrs.field(factory=list)
     errors: list[dict[str, Any]] = attrs.field(factory=list)
 
 
@@ -135,20 +142,22 @@ class BulkWriter:
         """
         items = list(items)
         writes = [write for _, write in items]
-        results = map(self._single.write, writes) if len(items) <= FEW else self._pooled(writes)
-        for (index, _), result in zip(items, results, strict=True):
+        for (index, _), result in zip(items, self._side_by_side(self._single.write, writes), strict=True):
             outcome.results[index] = result
 
-    def _pooled(self, writes: Sequence[MemberWrite]) -> Iterable[WriteResult]:
+    def _side_by_side(self, function: Callable[[T], WriteResult], items: Sequence[T]) -> Iterable[WriteResult]:
+        if len(items) <= FEW:
+            return map(function, items)
         with self._pool_lock:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="mailchimp-members")
-            return self._pool.map(self._single.write, writes)
+            return self._pool.map(function, items)
 
     # One call
 
     def _send(self, items: Sequence[Item], outcome: _Outcome) -> None:
         started = time.monotonic()
+        reader = partial(_answer_in, Wanted.by(write for _, write in items))
         try:
             reply = self._client.send(
                 "POST",
@@ -158,7 +167,7 @@ class BulkWriter:
                 params=LENIENT,
                 # A call that timed out is sent again in smaller parts, not as it was.
                 retry=attrs.evolve(self._client.retry, within=min(self._client.retry.within, READ_TIMEOUT)),
-                reader=_answer_in,
+                reader=reader,
             )
         except RefusedError as error:
             self._on_refusal(items, error, outcome)
@@ -176,7 +185,7 @@ class BulkWriter:
         else:
             outcome.faults = 0
             self._grow(time.monotonic() - started)
-            answer = reply.parsed if isinstance(reply.parsed, _Answer) else _answer_in([reply.body])
+            answer = reply.parsed if isinstance(reply.parsed, _Answer) else reader([reply.body])
             self._read(answer, items, outcome, reply.headers.get("x-request-id"))
 
     def _on_refusal(self, items: Sequence[Item], error: RefusedError, outcome: _Outcome) -> None:
@@ -224,33 +233,32 @@ class BulkWriter:
             *self._read_members(answer.updated, "updated", waiting, outcome, request_id),
         ]
         again = self._read_errors(answer.errors, waiting, outcome, request_id)
-        for index, write in unfinished:
-            outcome.results[index] = self._finished(write, outcome.results[index])
+        for (index, *_), result in zip(unfinished, self._side_by_side(self._finished, unfinished), strict=True):
+            outcome.results[index] = result
         # Whoever the answer forgets gets a call of their own: nothing is taken for done that was not named.
         self._write_singly([*again, *waiting.values()], outcome)
 
     def _read_members(
         self,
-        members: Iterable[tuple[str, Any]],
+        members: Iterable[WrittenMember],
         kind: Literal["created", "updated"],
         waiting: dict[str, Item],
         outcome: _Outcome,
         request_id: str | None,
-    ) -> list[Item]:
+    ) -> list[_Unfinished]:
         """Note what became of these members; those with whom something is left to do are returned."""
-        shared: dict[Any, WriteResult] = {}
         unfinished = []
-        for address, status in members:
-            item = waiting.pop(address_key(address), None)
+        for member in members:
+            item = waiting.pop(address_key(member.address), None)
             if item is None:
                 continue
             index, write = item
-            result = shared.get(status)
-            if result is None:
-                result = shared[status] = WriteResult(kind=kind, member_status=status, request_id=request_id)
-            outcome.results[index] = result
-            if write.tags_off or (kind == "created" and (write.only_if_member or status != _asked(write))):
-                unfinished.append(item)
+            outcome.results[index] = result = WriteResult(
+                kind=kind, member_status=member.status, request_id=request_id, contact_id=member.contact_id
+            )
+            wrong = kind == "created" and (write.only_if_member or member.status != _asked(write))
+            if wrong or write.tags_off or member.tags or write.permissions:
+                unfinished.append((index, write, result, member))
         return unfinished
 
     def _read_errors(
@@ -271,8 +279,9 @@ class BulkWriter:
                 outcome.results[item[0]] = result_of(refusal(problem))
         return again
 
-    def _finished(self, write: MemberWrite, result: WriteResult) -> WriteResult:
+    def _finished(self, unfinished: _Unfinished) -> WriteResult:
         """Do what the bulk call could not, or did wrong."""
+        _, write, result, member = unfinished
         try:
             if result.kind == "created" and write.only_if_member:
                 # The links were wrong: whoever was not there is taken out again.
@@ -280,10 +289,10 @@ class BulkWriter:
                 return NOT_A_MEMBER
             if result.kind == "created" and result.member_status != _asked(write):
                 result = self._mended(write, result)
-            self._single.switch_tags(write.address, off=write.tags_off)
+            self._single.switch_tags(write.address, off=stale_tags(write, member.tags, tags_in(write.body)))
+            return self._single.permitted(write, result, attrs.evolve(member, status=result.member_status))
         except (RecordError, ServerFaultError) as error:
             return result_of(error)
-        return result
 
     def _mended(self, write: MemberWrite, result: WriteResult) -> WriteResult:
         """Take back a status that nobody asked for, and stop trusting the bulk call with new members."""
@@ -293,18 +302,18 @@ class BulkWriter:
         return attrs.evolve(result, member_status=status, note="status_differs")
 
 
-def _answer_in(chunks: Iterable[bytes]) -> _Answer:
-    """Read while it arrives: each member comes back whole, some 4 kB of which two values matter.
+def _answer_in(wanted: Wanted, chunks: Iterable[bytes]) -> _Answer:
+    """Read while it arrives: each member comes back whole, some 4 kB of which few values matter.
 
     Raises:
         ContractError: this is no bulk answer.
     """
     answer = _Answer()
-    written = {"new_members": answer.created, "updated_members": answer.updated}
+    members = {"new_members": answer.created, "updated_members": answer.updated}
     try:
         for key, entry in entries(chunks):
-            if key in written and isinstance(entry, dict):
-                written[key].append((str(entry.get("email_address") or ""), entry.get("status")))
+            if key in members and isinstance(entry, dict):
+                members[key].append(written(entry, wanted))
             elif key == "errors" and isinstance(entry, dict):
                 answer.errors.append(entry)
     except ValueError:
@@ -331,11 +340,12 @@ def rounds_of(writes: Sequence[MemberWrite]) -> list[list[Item]]:
 
 
 def _needs_own_call(write: MemberWrite) -> bool:
-    """A move, an archiving, an erasure, and whatever must not create a member that the links do not know."""
+    """A move, an archiving, an erasure, mere tags, and whatever must not create a member the links do not know."""
     return (
         write.previous_address is not None
         or write.status == "archived"
         or write.forget
+        or not write.body
         or (write.only_if_member and not write.exists)
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeAlias, cast
 
 import attrs
 
@@ -17,6 +17,7 @@ from ..errors import ConfigurationError, RecordError, RecordNotFoundError, Recor
 from ..models import MemberStatus, MemberWrite, WriteResult, member_id
 from ._client import MailchimpClient, json_object
 from ._wire import SYSTEM, RefusedError, address_key, encode, path, result_of
+from ._written import Wanted, WrittenMember, permission_changes, stale_tags, written
 
 __all__ = ["NOT_A_MEMBER", "MemberWriter", "checked", "with_status"]
 
@@ -44,6 +45,12 @@ def with_status(body: bytes, name: str, status: str) -> bytes:
     return b'%b,"%b":"%b"}' % (body.rstrip()[:-1], name.encode(), status.encode())
 
 
+_Written: TypeAlias = tuple[WriteResult, WrittenMember | None]
+"""What became of a write, and the member it left; none where nothing was written."""
+
+_PERMISSIONS = "marketing_permissions"
+
+
 class MemberWriter:
     """Writes members of one audience by calls of their own; safe for use by several threads.
 
@@ -64,6 +71,8 @@ class MemberWriter:
         try:
             if write.forget:
                 return self._forgotten(write)
+            if not write.body:
+                return self._retagged(write)
             return self._archived(write) if write.status == "archived" else self._upserted(write)
         except (RecordError, ServerFaultError) as error:
             return result_of(error)
@@ -123,6 +132,13 @@ class MemberWriter:
             return NOT_A_MEMBER
         return WriteResult(kind="updated", member_status="archived")
 
+    def _retagged(self, write: MemberWrite) -> WriteResult:
+        try:
+            self.switch_tags(write.address, off=write.tags_off)
+        except RecordNotFoundError:
+            return NOT_A_MEMBER
+        return WriteResult(kind="updated")
+
     def _forgotten(self, write: MemberWrite) -> WriteResult:
         try:
             url = f"{self._url(write.address)}/actions/delete-permanent"
@@ -133,12 +149,34 @@ class MemberWriter:
 
     def _upserted(self, write: MemberWrite) -> WriteResult:
         write, tags = _without_tags(write)
-        result = self._moved(write) or self._written(write)
-        if result.kind != "skipped":
-            self.switch_tags(write.address, on=tags, off=write.tags_off)
-        return result
+        result, member = self._moved(write) or self._written(write)
+        if member is None:
+            return result
+        if result.note == "address_taken":
+            # What this library put on hangs on the member that was left behind.
+            write = attrs.evolve(write, tags_off=())
+        self.switch_tags(write.address, on=tags, off=stale_tags(write, member.tags, tags))
+        return self.permitted(write, result, member)
 
-    def _moved(self, write: MemberWrite) -> WriteResult | None:
+    def permitted(self, write: MemberWrite, result: WriteResult, member: WrittenMember) -> WriteResult:
+        """Switch marketing permissions on and off, by a call only where one changes; the result tells how they are.
+
+        Raises:
+            ConfigurationError: the audience has no such permission.
+        """
+        if not write.permissions:
+            return result
+        if member.permissions is None:
+            # The documented answer to a bulk call is silent about permissions.
+            fields = "email_address,status,contact_id,marketing_permissions"
+            found = self._client.get(self._url(write.address), operation="GET member", fields=fields)
+            member = written({"marketing_permissions": (), **found}, Wanted.by([write]))
+        changes, left = permission_changes(write.permissions, member, created=result.kind == "created")
+        if changes:
+            self._send("PATCH", write.address, encode({"email_address": write.address, _PERMISSIONS: changes}))
+        return attrs.evolve(result, permissions=left)
+
+    def _moved(self, write: MemberWrite) -> _Written | None:
         """Give the member at the previous address its new one; `None` when there is nothing to move."""
         previous = write.previous_address
         if previous is None or address_key(previous) == address_key(write.address):
@@ -149,17 +187,18 @@ class MemberWriter:
             if error.reason != "member_exists":
                 raise
             # The new address has a member of its own, with its own history: that one is kept, nothing is archived.
-            return attrs.evolve(self._written(write), note="address_taken")
-        return _result("updated", answer) if answer is not None else None
+            result, member = self._written(write)
+            return attrs.evolve(result, note="address_taken"), member
+        return _result("updated", answer, write) if answer is not None else None
 
-    def _written(self, write: MemberWrite) -> WriteResult:
+    def _written(self, write: MemberWrite) -> _Written:
         # PATCH cannot set `transactional`.
         only_put = write.status == "transactional"
         answer = None if only_put else self._patched(write, write.address)
         if answer is not None:
-            return _result("updated", answer)
+            return _result("updated", answer, write)
         if write.only_if_member:
-            return NOT_A_MEMBER
+            return NOT_A_MEMBER, None
         body = with_status(write.body, "status_if_new", write.status or write.status_if_new)
         if write.status:
             body = with_status(body, "status", write.status)
@@ -169,7 +208,7 @@ class MemberWriter:
             raise ConfigurationError(
                 f"audience {self._list_id!r} is gone", system=SYSTEM, reason="unknown_audience"
             ) from None
-        return _result("updated" if only_put else "created", answer)
+        return _result("updated" if only_put else "created", answer, write)
 
     def _patched(self, write: MemberWrite, address: str) -> dict[str, Any] | None:
         body = with_status(write.body, "status", write.status) if write.status else write.body
@@ -179,8 +218,9 @@ class MemberWriter:
             return None
 
 
-def _result(kind: Literal["created", "updated"], answer: dict[str, Any]) -> WriteResult:
-    return WriteResult(kind=kind, member_status=cast("MemberStatus | None", answer.get("status")))
+def _result(kind: Literal["created", "updated"], answer: dict[str, Any], write: MemberWrite) -> _Written:
+    member = written(answer, Wanted.by([write]))
+    return WriteResult(kind=kind, member_status=member.status, contact_id=member.contact_id), member
 
 
 def _without_tags(write: MemberWrite) -> tuple[MemberWrite, Sequence[str]]:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from ..errors import ConfigurationError, MappingError
-from ..models import Audience, Contact, Customer, MergeField, Party
+from ..models import Audience, Contact, Customer, MergeField, Party, fingerprint_of
 from ._normalize import clean_phone, country_code, member_address, merge_value, split_emails
 
 __all__ = ["FieldSource", "MemberMapper", "MemberMapping", "MemberPayload", "TagSource"]
@@ -65,7 +65,10 @@ class MemberMapping:
     Attributes:
         merge_fields: merge tag (at most 10 capitals, digits, `_`) to where its value comes from.
         merge_types: the type of a merge field that has to be created; text if not named here.
-        tags: tags every member gets. They are added; tags of others stay.
+        tags: tags every member gets. They are added, and taken off when the record no longer gives them; tags of
+            others stay.
+        owned_prefix: tags that begin so are the mapping's, whoever put them on: with each write of a member, those
+            that its record does not give are taken off. Empty for none.
         language: where the language comes from, or `None` to leave the member's language alone.
         address_placeholder: fills a missing state or postal code, which Mailchimp insists on; without it an
             incomplete address is left out.
@@ -81,6 +84,7 @@ class MemberMapping:
     )
     merge_types: Mapping[str, str] = attrs.field(factory=dict)
     tags: Sequence[TagSource] = ()
+    owned_prefix: str = ""
     language: FieldSource | None = None
     address_placeholder: str | None = None
     include: Callable[[Any], bool] | None = None
@@ -108,11 +112,24 @@ class MemberMapping:
 
 @attrs.frozen
 class MemberPayload:
-    """A mapped party: the normalised address, the encoded body without status, and the tags in it."""
+    """A mapped party.
+
+    Attributes:
+        address: normalised.
+        body: the encoded member without status.
+        tags: those in the body.
+        permissions: marketing permissions on which the record says yes or no, as (name, answer).
+    """
 
     address: str = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
     tags: tuple[str, ...]
+    permissions: tuple[tuple[str, bool], ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """The hash by which an unchanged payload is recognised, whatever part of it would change."""
+        return fingerprint_of(self.body + _encode(self.permissions).encode() if self.permissions else self.body)
 
 
 class MemberMapper:
@@ -128,6 +145,7 @@ class MemberMapper:
         self._tags = [_tag_getter(source) for source in mapping.tags]
         self._language = _getter(mapping.language, "language", mapping) if mapping.language else None
         self._include = mapping.include
+        self.owned_prefix = mapping.owned_prefix
 
     def includes(self, party: Party) -> bool:
         """Whether the caller's filter wants this record."""

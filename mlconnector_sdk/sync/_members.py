@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -12,7 +12,6 @@ import attrs
 from ..errors import MappingError
 from ..mapping import MemberMapper, MemberPayload
 from ..models import (
-    STREAMS,
     Audience,
     Contact,
     Link,
@@ -22,21 +21,22 @@ from ..models import (
     Suppression,
     UnreadableRow,
     WriteResult,
-    fingerprint_of,
     member_id,
 )
 from ..policy import SyncPolicy
 from ..protocols import Sink, StateStore
 from ._decision import Decision, Draft, raw_fingerprint, unreadable
 from ._gone import GoneRecord
+from ._neighbourhood import Neighbourhood
+from ._segments import inherited, permission_wishes, permissions_of, settled, stale_tags, untagging
 
 __all__ = ["MemberDecider"]
 
 _MAY_HEAR_NEWS = {"unsubscribed"}
 """Suppressions under which a member's data is still kept right, without touching its status."""
 
-_SPEAKS_FOR_NOBODY = {"gone", "inactive", "opted_out", "erased"}
 _REMEMBERED_SKIPS = {"cleaned", "forgotten"}
+_NOBODY: Mapping[str, Suppression] = {}
 
 
 _Draft: TypeAlias = Draft[Party] | UnreadableRow | GoneRecord
@@ -93,7 +93,7 @@ class MemberDecider:
         """One decision per record, in order; `claims` must have been asked before, on the same state."""
         self._now = now
         addresses = [claim for claim in self._claimed if "@" in claim]
-        around = _Neighbourhood(self._state.links_to(self._pipeline, addresses))
+        around = Neighbourhood(self._state.links_to(self._pipeline, addresses))
         suppressions = self._state.suppressions(self._pipeline, addresses)
         decisions = []
         for draft in drafts:
@@ -112,7 +112,7 @@ class MemberDecider:
         self,
         draft: Draft[Party],
         before: Link | None,
-        around: _Neighbourhood,
+        around: Neighbourhood,
         suppressions: Mapping[str, Suppression],
     ) -> Decision:
         party = draft.record
@@ -125,7 +125,7 @@ class MemberDecider:
                 raise draft.error
             reason = self._reason_to_skip(party, draft.address)
             if reason:
-                return self._leave_out(decision, reason, around)
+                return self._leave_out(decision, reason, around, suppressions)
             suppression = suppressions.get(draft.address)
             if party.opted_out:
                 return self._opt_out(decision, draft.address, suppression)
@@ -145,11 +145,18 @@ class MemberDecider:
             return "excluded"
         return "" if address else "no_email"
 
-    def _leave_out(self, decision: Decision, reason: str, around: _Neighbourhood) -> Decision:
-        """No write; what the record spoke for goes to the next record that shares the address."""
+    def _leave_out(
+        self,
+        decision: Decision,
+        reason: str,
+        around: Neighbourhood,
+        suppressions: Mapping[str, Suppression] = _NOBODY,
+    ) -> Decision:
+        """What the record spoke for goes to the next record that shares the address, or at least loses our tags."""
         before = decision.before
-        if before is not None and before.owner and before.target:
-            self._hand_over(decision, before.address, around)
+        if before is not None and before.target:
+            handed_over = before.owner and self._hand_over(decision, before.address, around)
+            decision.write = None if handed_over else untagging(before, reason, suppressions)
         return self._skipped(decision, reason, address="")
 
     def _skipped(self, decision: Decision, reason: str, *, address: str, target: str = "") -> Decision:
@@ -165,7 +172,9 @@ class MemberDecider:
             target=target,
             owner=False,
             taken_off=before.taken_off if before and before.address == address else "",
+            contact_id=before.contact_id if before and target else "",
             details=before.details if before and target else (),
+            permissions=before.permissions if before else (),
             synced_at=self._now,
         )
         decision.news = decision.link != before
@@ -180,7 +189,7 @@ class MemberDecider:
             decision.write = _status_only(decision.key, address, "unsubscribed", exists=bool(target))
         return decision
 
-    def _erase(self, decision: Decision, around: _Neighbourhood) -> Decision:
+    def _erase(self, decision: Decision, around: Neighbourhood) -> Decision:
         """A person erased in the ERP leaves for good, whatever the policy says of inactive records."""
         before = decision.before
         if before is None or not before.target or around.others(before.address, self.stream, decision.key):
@@ -195,7 +204,7 @@ class MemberDecider:
         self,
         gone: GoneRecord,
         before: Link | None,
-        around: _Neighbourhood,
+        around: Neighbourhood,
         suppressions: Mapping[str, Suppression],
     ) -> Decision:
         """A record deleted in the ERP leaves like an inactive one, with what the link knows of it."""
@@ -206,6 +215,9 @@ class MemberDecider:
         if left is not None:
             return left
         self._skipped(decision, "gone", address=before.address, target=before.target)
+        assert decision.link is not None
+        put_on = tuple(dict.fromkeys((*decision.link.details, self._policy.inactive_tag)))
+        decision.link = attrs.evolve(decision.link, details=put_on)
         tags = {"email_address": before.address, "tags": [self._policy.inactive_tag]}
         decision.write = MemberWrite(
             record_key=gone.key,
@@ -221,7 +233,7 @@ class MemberDecider:
         decision: Decision,
         address: str,
         suppression: Suppression | None,
-        around: _Neighbourhood,
+        around: Neighbourhood,
         *,
         reason: str = "inactive",
     ) -> Decision | None:
@@ -251,7 +263,7 @@ class MemberDecider:
         party: Party,
         address: str,
         suppressions: Mapping[str, Suppression],
-        around: _Neighbourhood,
+        around: Neighbourhood,
     ) -> Decision:
         """The record's member is created or kept right."""
         owner = around.owner(address, self.stream, decision.key)
@@ -266,14 +278,23 @@ class MemberDecider:
         tagged = party.status == "inactive" and self._policy.inactive == "tag"
         more_tags = (self._policy.inactive_tag,) if tagged else ()
         payload = self._mapper.payload(party, address, more_tags=more_tags)
-        decision.fingerprint = fingerprint_of(payload.body)
+        decision.fingerprint = payload.fingerprint
         if self._is_settled(decision, address):
             return decision
         if owner is not None:
             decision.other_links.append(
-                attrs.evolve(owner, owner=False, target="", state="skipped", reason="shared_address", fingerprint="")
+                attrs.evolve(
+                    owner,
+                    owner=False,
+                    target="",
+                    contact_id="",
+                    details=(),
+                    state="skipped",
+                    reason="shared_address",
+                    fingerprint="",
+                )
             )
-        self._write(decision, party, payload, suppressions, around)
+        self._write(decision, party, payload, suppressions, around, owner)
         return decision
 
     def _outranks(self, owner: Link) -> bool:
@@ -281,7 +302,7 @@ class MemberDecider:
             self._policy.shared_email == "customer_first" and self.stream == "customers" and owner.stream != "customers"
         )
 
-    def _share(self, decision: Decision, address: str, around: _Neighbourhood) -> Decision:
+    def _share(self, decision: Decision, address: str, around: Neighbourhood) -> Decision:
         before = decision.before
         if before is not None and before.owner and before.target and before.address != address:
             self._hand_over(decision, before.address, around)
@@ -309,7 +330,8 @@ class MemberDecider:
         party: Party,
         payload: MemberPayload,
         suppressions: Mapping[str, Suppression],
-        around: _Neighbourhood,
+        around: Neighbourhood,
+        outranked: Link | None,
     ) -> None:
         before, address = decision.before, payload.address
         had_member = before is not None and bool(before.target)
@@ -332,6 +354,8 @@ class MemberDecider:
         may_return = address not in suppressions and not around.is_opted_out(address) and not moved
         if taken_off and self._policy.reactivated == "resubscribe" and may_return:
             status, taken_off = "subscribed", ""
+        known_permissions = permissions_of(before, outranked)
+        same_member = before if had_member and (not moved or previous) else None
         decision.write = MemberWrite(
             record_key=decision.key,
             address=address,
@@ -340,7 +364,11 @@ class MemberDecider:
             status=status,
             exists=had_member and not moved,
             previous_address=previous,
-            tags_off=tuple(tag for tag in before.details if tag not in payload.tags) if had_member and before else (),
+            tags_off=stale_tags(payload, same_member, outranked),
+            owned_prefix=self._mapper.owned_prefix,
+            permissions=permission_wishes(
+                payload, known_permissions, silent=silent or decision.suppression is not None
+            ),
         )
         decision.link = Link(
             stream=self.stream,
@@ -349,7 +377,9 @@ class MemberDecider:
             target=member_id(address),
             fingerprint=decision.fingerprint,
             parent=party.customer_key if isinstance(party, Contact) else "",
+            contact_id=same_member.contact_id if same_member else "",
             details=payload.tags,
+            permissions=known_permissions,
             taken_off=taken_off,
             synced_at=self._now,
         )
@@ -359,14 +389,21 @@ class MemberDecider:
         assert wish != "ignore"
         return "pending" if wish == "subscribed" and self._audience.double_optin else wish
 
-    def _hand_over(self, decision: Decision, address: str, around: _Neighbourhood) -> bool:
+    def _hand_over(self, decision: Decision, address: str, around: Neighbourhood) -> bool:
         """Give the member at `address` to the next record that shares it; false when there is none."""
         others = around.others(address, self.stream, decision.key)
         if not others:
             return False
         heir = others[0]
         decision.other_links.append(
-            attrs.evolve(heir, owner=True, target=member_id(address), state="synced", reason="", fingerprint="")
+            attrs.evolve(
+                inherited(heir, decision.before),
+                owner=True,
+                target=member_id(address),
+                state="synced",
+                reason="",
+                fingerprint="",
+            )
         )
         decision.takeover = (heir.stream, heir.key)
         return True
@@ -381,9 +418,12 @@ class MemberDecider:
 
     def settle(self, decision: Decision, result: WriteResult, now: datetime) -> None:
         """Complete a decision with the sink's answer."""
+        tried = decision.link.details if decision.link else ()
         decision.take(result)
         if result.kind == "skipped":
             self._settle_skip(decision, result, now)
+        elif decision.link is not None:
+            decision.link = settled(decision.link, result, tried)
 
     def finish(self, decisions: Sequence[Decision]) -> None:
         """Where the record that was to speak for an address died, the next one in the batch takes over."""
@@ -410,6 +450,7 @@ class MemberDecider:
             state="skipped",
             reason=decision.reason,
             target=target,
+            contact_id=decision.link.contact_id if target else "",
             owner=False,
             fingerprint="",
             taken_off="",
@@ -419,36 +460,3 @@ class MemberDecider:
 def _status_only(key: str, address: str, status: MemberStatus, *, exists: bool) -> MemberWrite:
     body = json.dumps({"email_address": address}, ensure_ascii=False).encode()
     return MemberWrite(record_key=key, address=address, body=body, status=status, exists=exists, only_if_member=True)
-
-
-class _Neighbourhood:
-    """Which records share which address, kept current while a batch is decided."""
-
-    def __init__(self, links: Mapping[str, Collection[Link]]) -> None:
-        self._links = {address: {(link.stream, link.key): link for link in found} for address, found in links.items()}
-
-    def others(self, address: str, stream: str, key: str) -> list[Link]:
-        """The other records at this address that could speak for it, customers first, then by key."""
-        found = [
-            link
-            for identity, link in self._links.get(address, {}).items()
-            if identity != (stream, key) and link.state != "dead" and link.reason not in _SPEAKS_FOR_NOBODY
-        ]
-        return sorted(found, key=lambda link: (STREAMS.index(link.stream), link.key))
-
-    def owner(self, address: str, stream: str, key: str) -> Link | None:
-        """Another record that speaks for this address already."""
-        return next((link for link in self.others(address, stream, key) if link.owner), None)
-
-    def is_opted_out(self, address: str) -> bool:
-        """Some record at this address says: do not mail; that holds for the address, whoever speaks for it."""
-        return any(link.reason == "opted_out" for link in self._links.get(address, {}).values())
-
-    def note(self, decision: Decision) -> None:
-        """Take over what a decision changes."""
-        links = [*decision.other_links, *([decision.link] if decision.link else [])]
-        if decision.before is not None and decision.link is not None:
-            self._links.get(decision.before.address, {}).pop((decision.stream, decision.key), None)
-        for link in links:
-            if link.address:
-                self._links.setdefault(link.address, {})[link.stream, link.key] = link

@@ -1,0 +1,45 @@
+"""Who else has an address: the links around a batch of records, kept current while it is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from ..models import STREAMS, Link
+from ._decision import Decision
+
+__all__ = ["Neighbourhood"]
+
+_SPEAKS_FOR_NOBODY = {"gone", "inactive", "opted_out", "erased"}
+
+
+class Neighbourhood:
+    """Which records share which address, kept current while a batch is decided."""
+
+    def __init__(self, links: Mapping[str, Collection[Link]]) -> None:
+        self._links = {address: {(link.stream, link.key): link for link in found} for address, found in links.items()}
+
+    def others(self, address: str, stream: str, key: str) -> list[Link]:
+        """The other records at this address that could speak for it, customers first, then by key."""
+        found = [
+            link
+            for identity, link in self._links.get(address, {}).items()
+            if identity != (stream, key) and link.state != "dead" and link.reason not in _SPEAKS_FOR_NOBODY
+        ]
+        return sorted(found, key=lambda link: (STREAMS.index(link.stream), link.key))
+
+    def owner(self, address: str, stream: str, key: str) -> Link | None:
+        """Another record that speaks for this address already."""
+        return next((link for link in self.others(address, stream, key) if link.owner), None)
+
+    def is_opted_out(self, address: str) -> bool:
+        """Some record at this address says: do not mail; that holds for the address, whoever speaks for it."""
+        return any(link.reason == "opted_out" for link in self._links.get(address, {}).values())
+
+    def note(self, decision: Decision) -> None:
+        """Take over what a decision changes."""
+        links = [*decision.other_links, *([decision.link] if decision.link else [])]
+        if decision.before is not None and decision.link is not None:
+            self._links.get(decision.before.address, {}).pop((decision.stream, decision.key), None)
+        for link in links:
+            if link.address:
+                self._links.setdefault(link.address, {})[link.stream, link.key] = link

@@ -1,0 +1,89 @@
+"""What hangs on a member besides its data: tags of ours and marketing permissions, and who answers for them next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from ..mapping import MemberPayload
+from ..models import Link, MemberWrite, PermissionState, PermissionWish, Suppression, WriteResult
+
+__all__ = ["inherited", "permission_wishes", "permissions_of", "settled", "stale_tags", "untagging"]
+
+_Permissions = tuple[tuple[str, PermissionState], ...]
+
+_TAKES_ITS_TAGS_ALONG = frozenset({"excluded", "no_email", "suppliers_ignored"})
+"""Reasons for which a record leaves the mapping while its member stays."""
+
+_OUT_OF_REACH = frozenset({"archived", "cleaned", "erased", "forgotten"})
+
+
+def stale_tags(payload: MemberPayload, *before: Link | None) -> tuple[str, ...]:
+    """The tags that these links put on the member and the record does not give any more, case aside."""
+    stay = {tag.lower() for tag in payload.tags}
+    put_on = [tag for link in before if link is not None for tag in link.details]
+    return tuple(dict.fromkeys(tag for tag in put_on if tag.lower() not in stay))
+
+
+def untagging(before: Link, reason: str, suppressions: Mapping[str, Suppression]) -> MemberWrite | None:
+    """The write that takes our tags off a member for which no record of the mapping speaks any more."""
+    held = suppressions.get(before.address)
+    if reason not in _TAKES_ITS_TAGS_ALONG or not before.details or (held and held.reason in _OUT_OF_REACH):
+        return None
+    return MemberWrite(
+        record_key=before.key,
+        address=before.address,
+        body=b"",
+        exists=True,
+        only_if_member=True,
+        tags_off=before.details,
+    )
+
+
+def inherited(heir: Link, before: Link | None) -> Link:
+    """The heir of a shared address with what hangs on its member."""
+    if before is None:
+        return heir
+    return attrs.evolve(
+        heir,
+        contact_id=before.contact_id,
+        details=before.details,
+        permissions=permissions_of(heir, before),
+    )
+
+
+def permissions_of(*links: Link | None) -> _Permissions:
+    """How the permissions of the member behind these links were left, as the last one that knows says."""
+    return _joined(*(link.permissions for link in links if link is not None))
+
+
+def permission_wishes(payload: MemberPayload, known: _Permissions, *, silent: bool) -> tuple[PermissionWish, ...]:
+    """What to ask of the sink; nobody who must not be mailed is given a permission."""
+    left = dict(known)
+    return tuple(
+        PermissionWish(name=name, enabled=enabled, before=left.get(name, ""))
+        for name, enabled in payload.permissions
+        if not (enabled and silent)
+    )
+
+
+def settled(link: Link, result: WriteResult, tried: Sequence[str]) -> Link:
+    """The link with what the sink's answer tells of its member.
+
+    Args:
+        tried: the tags of the write. One that failed half-way may have put them on, so they are ours to take off.
+    """
+    if result.kind == "dead":
+        return attrs.evolve(link, details=tuple(dict.fromkeys((*link.details, *tried))))
+    if not link.target:
+        return link
+    return attrs.evolve(
+        link,
+        contact_id=result.contact_id or link.contact_id,
+        permissions=_joined(link.permissions, result.permissions),
+    )
+
+
+def _joined(*permissions: _Permissions) -> _Permissions:
+    return tuple(dict(entry for some in permissions for entry in some).items())
