@@ -19,9 +19,11 @@ from .models import (
     Audience,
     AudienceMember,
     AuditEntry,
+    BatchEntry,
     Checkpoint,
     CheckResult,
     DeadLetter,
+    Forgotten,
     Lease,
     Link,
     MemberWrite,
@@ -39,8 +41,10 @@ from .models import (
 from .retry import RetryPolicy
 
 __all__ = [
+    "BatchingSink",
     "Clock",
     "FlaggingSource",
+    "Journal",
     "KeyedSource",
     "Progress",
     "Sink",
@@ -146,6 +150,11 @@ class Sink(Protocol):
         ...
 
     @property
+    def list_id(self) -> str:
+        """The audience's id, by which a webhook says whom it concerns."""
+        ...
+
+    @property
     def concurrency(self) -> int:
         """How many calls may be under way at once."""
         ...
@@ -177,8 +186,12 @@ class Sink(Protocol):
         """Read what `prepare` would find, and write nothing."""
         ...
 
-    def prepare(self, wanted: Sequence[MergeField]) -> Audience:
-        """Create missing merge fields and the store; must come before the first write."""
+    def prepare(self, wanted: Sequence[MergeField], *, wake: bool = True) -> Audience:
+        """Create missing merge fields and the store; must come before the first write.
+
+        A store that an interrupted run left marked as loading history is woken, unless `wake` is false because the far
+        side still works on what that run handed over.
+        """
         ...
 
     def present(self) -> datetime:
@@ -204,12 +217,63 @@ class Sink(Protocol):
         """Create or update orders with their customers and products; one result per write, in order."""
         ...
 
+    def forget(self, address: str) -> Forgotten:
+        """Delete for good whatever there is about an address: member, store customer, orders. Harmless when repeated.
+
+        Raises when anything could not be deleted; what was deleted before stays so.
+        """
+        ...
+
     def loading_history(self) -> AbstractContextManager[None]:
         """While inside, order automations of the store stay quiet; always reset on the way out."""
         ...
 
     def close(self) -> None:
         """Close connections; harmless when repeated."""
+
+
+class Journal(Protocol):
+    """Where a sink notes durably what it handed over, before it waits for it: so a crash loses no results."""
+
+    def entries(self) -> Sequence[BatchEntry]:
+        """What was handed over and not ended, by this run or an interrupted one, oldest first."""
+        ...
+
+    def begin(self, entry: BatchEntry) -> None:
+        """Note a batch; it is durable when this returns."""
+
+    def end(self, entry: BatchEntry, done: Collection[str] = ()) -> None:
+        """Forget a batch, or remember only the products that it created: `done`.
+
+        Batches of orders are ended by the engine, in the same transaction that holds what became of the orders.
+        """
+
+    def check(self) -> None:
+        """Called before each look at a batch; raises when the run was asked to stop. What is noted stays."""
+
+
+@runtime_checkable
+class BatchingSink(Protocol):
+    """A sink whose far side also takes many new orders at once and works on them by itself."""
+
+    @property
+    def batch_from(self) -> int | None:
+        """So many new orders at once are worth it; `None`: never."""
+        ...
+
+    def write_orders(self, writes: Sequence[OrderWrite], *, journal: Journal | None = None) -> list[WriteResult]:
+        """As `Sink.write_orders`; given a journal, new orders go in batches, and this waits for their results.
+
+        Raises also what the journal raises, and `TransientError` when a batch is not finished in time.
+        """
+        ...
+
+    def recover_orders(self, journal: Journal) -> dict[str, str]:
+        """Wait for the batches that an interrupted run noted: fingerprints of the orders they created, by record key.
+
+        Batches of products and those that are gone for good are ended. Raises as `write_orders` does.
+        """
+        ...
 
 
 @runtime_checkable
@@ -254,7 +318,10 @@ class StateStore(Protocol):
         ...
 
     def suppressions(self, pipeline: str, addresses: Sequence[str]) -> dict[str, Suppression]:
-        """Suppressions by address; others are absent. Any number of addresses."""
+        """Suppressions by address; others are absent. Any number of addresses.
+
+        One kept under a `hidden_address` is found by the address itself, and outweighs a plain one.
+        """
         ...
 
     def dead_letters(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -17,7 +18,7 @@ from ..models import OrderWrite, Product, Store, WriteResult
 from ._client import MailchimpClient
 from ._wire import SYSTEM, RefusedError, path, result_of
 
-__all__ = ["OrderWriter", "StoreKeeper"]
+__all__ = ["OrderWriter", "StoreKeeper", "order_document", "product_document"]
 
 _STORE_FIELDS = "id,list_id,name,currency_code,is_syncing"
 
@@ -50,7 +51,7 @@ class StoreKeeper:
             )
         return settings
 
-    def ensure(self) -> None:
+    def ensure(self, *, wake: bool = True) -> None:
         """Create the store if it is missing, and wake one that an interrupted run left syncing.
 
         Raises:
@@ -60,7 +61,7 @@ class StoreKeeper:
         if settings is None:
             self._create()
             settings = self.settings() or {}
-        if settings.get("is_syncing"):
+        if wake and settings.get("is_syncing"):
             self.set_syncing(False)
 
     def set_syncing(self, syncing: bool) -> None:  # noqa: FBT001 - the vendor's property of that name
@@ -94,6 +95,11 @@ class OrderWriter:
         self._known_products: set[str] = set()
         # Locks by hash of the product id: enough that two threads never create one product at once, and few.
         self._product_locks = tuple(threading.Lock() for _ in range(64))
+
+    @property
+    def root(self) -> str:
+        """The store's path."""
+        return self._root
 
     def write(self, write: OrderWrite) -> WriteResult:
         """Create or update one order. Raises only what does not concern this order alone."""
@@ -131,7 +137,7 @@ class OrderWriter:
             # A change of a few properties, such as a refund, is not enough to create the order from.
             raise RecordNotFoundError("the order to be changed is not in the store", status_code=404)
         try:
-            self._client.send("POST", self._url("orders"), _order_of(write), operation="POST order")
+            self._client.send("POST", self._url("orders"), order_document(write), operation="POST order")
         except RecordNotFoundError:
             raise ConfigurationError(
                 f"store {self._store_id!r} is gone", system=SYSTEM, reason="unknown_store"
@@ -164,6 +170,21 @@ class OrderWriter:
 
     # What an order brings along
 
+    def unknown_products(self, write: OrderWrite) -> list[Product]:
+        """Products of the order that the store is not known to have."""
+        known = write.known_products
+        return [product for product in write.products if product.id not in known | self._known_products]
+
+    def learn_products(self, ids: Iterable[str]) -> None:
+        """The store has these products."""
+        self._known_products.update(ids)
+
+    def supply_product(self, product: Product, *, exists: bool = False) -> None:
+        """Write a product that a batch could not; one that cannot be written is told by the orders that need it."""
+        with suppress(RecordError, ServerFaultError):
+            self._write_product(product, exists=exists)
+            self._known_products.add(product.id)
+
     def _with_products(self, write: OrderWrite) -> OrderWrite:
         self._ensure_products(write.products, again=True)
         return write
@@ -187,13 +208,18 @@ class OrderWriter:
                     self._write_product(product)
                     self._known_products.add(product.id)
 
-    def _write_product(self, product: Product) -> None:
-        variant = {"id": product.id, "title": product.title}
-        if product.sku:
-            variant["sku"] = product.sku
-        body = {"id": product.id, "title": product.title, "variants": [variant]}
+    def _write_product(self, product: Product, *, exists: bool = False) -> None:
+        if exists or not self._created(product):
+            url = self._url("products", product.id)
+            self._client.send("PATCH", url, {"title": product.title}, operation="PATCH product")
+            # A PATCH of the product does not reach its variants.
+            variant = _variant(product)
+            self._client.send("PUT", f"{url}{path('variants', product.id)}", variant, operation="PUT variant")
+
+    def _created(self, product: Product) -> bool:
+        """Create the product; `False` when the store has it already."""
         try:
-            self._client.send("POST", self._url("products"), body, operation="POST product")
+            self._client.send("POST", self._url("products"), product_document(product), operation="POST product")
         except RecordNotFoundError:
             raise ConfigurationError(
                 f"store {self._store_id!r} is gone", system=SYSTEM, reason="unknown_store"
@@ -201,10 +227,8 @@ class OrderWriter:
         except RefusedError as error:
             if error.reason != "already_exists":
                 raise
-            url = self._url("products", product.id)
-            self._client.send("PATCH", url, {"title": product.title}, operation="PATCH product")
-            # A PATCH of the product does not reach its variants.
-            self._client.send("PUT", f"{url}{path('variants', product.id)}", variant, operation="PUT variant")
+            return False
+        return True
 
     def _delete(self, url: str, operation: str) -> None:
         try:
@@ -216,9 +240,20 @@ class OrderWriter:
         return self._root + path(*segments)
 
 
-def _order_of(write: OrderWrite) -> dict[str, Any]:
+def order_document(write: OrderWrite) -> dict[str, Any]:
+    """The order as it is created."""
     customer = {"id": write.customer["id"]} if write.customer_known else dict(write.customer)
     return {**write.body, "id": write.id, "customer": customer, "lines": list(write.lines)}
+
+
+def product_document(product: Product) -> dict[str, Any]:
+    """The product as it is created."""
+    return {"id": product.id, "title": product.title, "variants": [_variant(product)]}
+
+
+def _variant(product: Product) -> dict[str, str]:
+    variant = {"id": product.id, "title": product.title}
+    return {**variant, "sku": product.sku} if product.sku else variant
 
 
 def _with_whole_customer(write: OrderWrite) -> OrderWrite:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -16,20 +17,24 @@ from ..models import (
     Audience,
     AudienceMember,
     CheckResult,
+    Forgotten,
     MemberWrite,
     MergeField,
     OrderWrite,
     Store,
     WriteResult,
 )
-from ..protocols import Clock, WaitListener
+from ..protocols import Clock, Journal, WaitListener
 from ..retry import RetryPolicy
 from ._audience import AudienceReader, create_merge_field
+from ._batches import POLLING, Batches
 from ._bulk import BulkWriter
 from ._checks import check
 from ._client import MailchimpClient, Token
 from ._ecommerce import OrderWriter, StoreKeeper
+from ._erasure import forget
 from ._members import MemberWriter
+from ._order_batches import BATCH_FROM, LARGEST_BATCH, OrderBatchWriter
 from ._wire import SYSTEM
 
 __all__ = ["MailchimpSink"]
@@ -38,6 +43,8 @@ log = logging.getLogger("mlconnector_sdk.mailchimp")
 
 MOST_MEMBERS_IN_A_CALL = 500
 MOST_CONNECTIONS = 10
+# No limit is documented; the vendor's own example has a thousand.
+MOST_OPERATIONS_IN_A_BATCH = 1000
 
 
 class MailchimpSink:
@@ -57,6 +64,10 @@ class MailchimpSink:
             otherwise the key's data centre tells it.
         retry: how often and how long transient errors are tried again.
         bulk_size: members per bulk call at the most, up to 500. Calls begin smaller and grow while they are quick.
+        batch_from: so many new orders at once go in batches, which cost few calls and which Mailchimp works on by
+            itself; fewer, or `None`: each by a call of its own.
+        batch_size: orders per batch at the most.
+        batch_polling: how often and how long a batch is asked for; its `within` is the deadline of each batch.
 
     Raises:
         ConfigurationError: an argument is wrong; nothing was sent.
@@ -80,9 +91,14 @@ class MailchimpSink:
         base_url: str | None = None,
         retry: RetryPolicy | None = None,
         bulk_size: int = MOST_MEMBERS_IN_A_CALL,
+        batch_from: int | None = BATCH_FROM,
+        batch_size: int = LARGEST_BATCH,
+        batch_polling: RetryPolicy = POLLING,
     ) -> None:
         _check_range("concurrency", concurrency, MOST_CONNECTIONS)
         _check_range("bulk_size", bulk_size, MOST_MEMBERS_IN_A_CALL)
+        _check_range("batch_from", batch_from or 1, sys.maxsize)
+        _check_range("batch_size", batch_size, MOST_OPERATIONS_IN_A_BATCH)
         if not list_id.strip():
             raise ConfigurationError("list_id must name an audience", system=SYSTEM)
         self.list_id = list_id
@@ -94,6 +110,11 @@ class MailchimpSink:
         self._bulk = BulkWriter(self._client, list_id, single=self._members, threads=concurrency, largest=bulk_size)
         self._keeper = StoreKeeper(self._client, store, list_id) if store else None
         self._orders = OrderWriter(self._client, store) if store else None
+        self._batch_from = batch_from
+        self._batches = Batches(self._client, polling=batch_polling)
+        self._order_batches: OrderBatchWriter | None = None
+        if self._orders is not None:
+            self._order_batches = OrderBatchWriter(self._batches, self._orders, size=batch_size, threads=concurrency)
 
     def __repr__(self) -> str:
         store = f" store {self.store.id}" if self.store else ""
@@ -110,6 +131,7 @@ class MailchimpSink:
     def close(self) -> None:
         """Close connections; harmless when repeated."""
         self._bulk.close()
+        self._batches.close()
         self._client.close()
 
     @property
@@ -120,7 +142,12 @@ class MailchimpSink:
     @property
     def request_count(self) -> int:
         """HTTP requests sent so far, repeats included."""
-        return self._client.http.request_count
+        return self._client.http.request_count + self._batches.request_count
+
+    @property
+    def batch_from(self) -> int | None:
+        """So many new orders at once go in batches; `None`: never."""
+        return self._batch_from
 
     def attach(
         self,
@@ -149,8 +176,10 @@ class MailchimpSink:
             self._keeper.settings()
         return audience
 
-    def prepare(self, wanted: Sequence[MergeField] = ()) -> Audience:
+    def prepare(self, wanted: Sequence[MergeField] = (), *, wake: bool = True) -> Audience:
         """Create missing merge fields and the store, and wake a store that an interrupted run left syncing.
+
+        With `wake=False` such a store stays as it is: Mailchimp still works on what that run handed over.
 
         The answer's `merge_fields` hold the new ones too; `missing` are the wanted ones that were absent.
 
@@ -164,7 +193,7 @@ class MailchimpSink:
         if audience.missing:
             audience = attrs.evolve(audience, merge_fields=self._reader.merge_fields())
         if self._keeper is not None:
-            self._keeper.ensure()
+            self._keeper.ensure(wake=wake)
         return audience
 
     # Reading
@@ -206,21 +235,53 @@ class MailchimpSink:
         """
         return self._bulk.write(writes)
 
-    def write_orders(self, writes: Sequence[OrderWrite]) -> list[WriteResult]:
+    def write_orders(self, writes: Sequence[OrderWrite], *, journal: Journal | None = None) -> list[WriteResult]:
         """Create or update orders with their customers and products; one result per write, in order.
+
+        Given a journal, new orders go in batches, each noted there before it is waited for; what exists already, and
+        what a batch could not do, goes by calls of its own.
 
         Raises:
             ConfigurationError: no store is configured, or it is gone.
-            TransientError, FatalError: as in `write_members`.
+            TransientError: as in `write_members`; or a batch is not finished in time: its results can be recovered.
+            FatalError: as in `write_members`.
         """
-        if self._orders is None:
+        if self._orders is None or self._order_batches is None:
             raise ConfigurationError("orders need a store: MailchimpSink(…, store=Store(…))", system=SYSTEM)
+        if journal is not None:
+            return self._order_batches.write(writes, journal)
         return [self._orders.write(write) for write in writes]
+
+    def recover_orders(self, journal: Journal) -> dict[str, str]:
+        """Wait for the batches that an interrupted run noted: fingerprints of the orders they created, by record key.
+
+        Raises:
+            ConfigurationError, TransientError, FatalError: as in `write_orders`.
+        """
+        if self._order_batches is None:
+            raise ConfigurationError("orders need a store: MailchimpSink(…, store=Store(…))", system=SYSTEM)
+        return self._order_batches.recover(journal)
+
+    def forget(self, address: str) -> Forgotten:
+        """Delete for good whatever there is about an address: its member, and its customer and orders of the store.
+
+        Mailchimp then refuses the address for ever, unless the person signs up again. Harmless when repeated.
+
+        Raises:
+            RecordError: Mailchimp refuses; what was deleted before stays deleted, so repeat it.
+            TransientError, FatalError, ConfigurationError: as in `write_members`.
+        """
+        return forget(self._client, self.list_id, self.store, address)
 
     @contextmanager
     def loading_history(self) -> Iterator[None]:
-        """While inside, the store's order automations and tag-triggered ones stay quiet."""
+        """While inside, the store's order automations and tag-triggered ones stay quiet.
+
+        After an error they stay quiet as long as batches are under way, until the next run has their results.
+        """
         self._members.syncing = True
+        if self._order_batches is not None:
+            self._order_batches.under_way = False
         try:
             if self._keeper is not None:
                 self._keeper.set_syncing(True)
@@ -238,6 +299,10 @@ class MailchimpSink:
 
     def _wake_quietly(self) -> None:
         """After another error, which must not be hidden: `prepare` of the next run wakes the store again."""
+        if self._order_batches is not None and self._order_batches.under_way:
+            self._members.syncing = False
+            log.warning("the store stays marked as syncing: batches are under way, the next run takes their results")
+            return
         try:
             self._wake()
         except MLConnectorError as error:

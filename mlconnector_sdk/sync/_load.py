@@ -14,12 +14,16 @@ from ..cursors import HighWaterMark
 from ..errors import UnavailableError
 from ..models import AuditEntry, Checkpoint, DeadLetter, Link, Record, UnreadableRow, WriteResult
 from ..protocols import Clock, Sink, StateStore
+from ._backfill import Backfill, NoteKey
 from ._decision import Decision
 from ._gone import GoneRecord
 from ._report import StreamReport
 from ._takeover import TAKEOVER, heir_letter
 
 __all__ = ["Batch", "Decider", "Loader"]
+
+# So many batches are gathered before it is settled whether their orders are worth a back-fill.
+_GATHERED = 8
 
 
 class Decider(Protocol):
@@ -44,16 +48,28 @@ class Decider(Protocol):
 
 @attrs.define(kw_only=True)
 class Batch:
-    """A batch under way: its decisions, what it touches, and the answers still to come."""
+    """A batch under way: its decisions, what it touches, and the answers still to come.
+
+    Attributes:
+        answers: `None` while its writes wait for further batches.
+        dropped: notes that its checkpoint is the last to need.
+    """
 
     decisions: list[Decision]
     claims: set[str]
-    answers: list[Future[list[WriteResult]]]
+    answers: list[Future[list[WriteResult]]] | None = None
     mark: HighWaterMark | None
+    dropped: tuple[NoteKey, ...] = ()
 
     @property
     def done(self) -> bool:
+        if self.answers is None:
+            return not self.writes
         return all(answer.done() for answer in self.answers)
+
+    @property
+    def writes(self) -> list[Any]:
+        return [decision.write for decision in self.decisions if decision.write is not None]
 
 
 class Loader:
@@ -61,6 +77,9 @@ class Loader:
 
     At most `in_flight` batches are under way. Two batches that touch the same record or address are never under way
     together, so what one decides is committed before the other asks the state.
+
+    With a `backfill`, writes wait until as many batches are gathered as may be under way, or the stream ends: only
+    then it is known whether they are enough to go as one.
     """
 
     def __init__(
@@ -76,6 +95,8 @@ class Loader:
         in_flight: int,
         max_consecutive_faults: int,
         committed: Callable[[StreamReport, Sequence[Decision]], None],
+        backfill: Backfill | None = None,
+        batch_size: int = 1,
     ) -> None:
         self._sink = sink
         self._state = state
@@ -84,7 +105,9 @@ class Loader:
         self._job_id = job_id
         self._clock = clock
         self._workers = workers
-        self._in_flight = in_flight
+        self._backfill = backfill
+        # Room for as many orders as make a back-fill.
+        self._in_flight = in_flight if backfill is None else max(in_flight, _GATHERED, -(-backfill.least // batch_size))
         self._max_faults = max_consecutive_faults
         self._faults = 0
         self._committed = committed
@@ -109,11 +132,28 @@ class Loader:
             self.drain(decider, report)
             claims = decider.claims(drafts)
         decisions = decider.decide(drafts, self._clock.now())
-        writes = [decision.write for decision in decisions if decision.write is not None]
-        answers = [self._workers.submit(decider.write, self._sink, part) for part in decider.slices(writes)]
-        self._under_way.append(Batch(decisions=decisions, claims=claims, answers=answers, mark=mark))
+        self._under_way.append(Batch(decisions=decisions, claims=claims, mark=mark))
+        if self._backfill is None:
+            self._launch(decider)
         while self._under_way and (len(self._under_way) >= self._in_flight or self._under_way[0].done):
             self._finish_oldest(decider, report)
+
+    def _launch(self, decider: Decider) -> None:
+        """Send the writes that waited: all at once where that is worth it, else by several workers."""
+        waiting = [batch for batch in self._under_way if batch.answers is None]
+        writes = [write for batch in waiting for write in batch.writes]
+        if self._backfill is None or not self._backfill.is_worth(writes):
+            for batch in waiting:
+                parts = decider.slices(batch.writes)
+                batch.answers = [self._workers.submit(decider.write, self._sink, part) for part in parts]
+            return
+        results, noted = self._backfill.write(writes)
+        for batch in waiting:
+            count = len(batch.writes)
+            answer: Future[list[WriteResult]] = Future()
+            answer.set_result(results[:count])
+            batch.answers, results = [answer], results[count:]
+        waiting[-1].dropped = noted
 
     def drain(self, decider: Decider, report: StreamReport) -> None:
         """Wait for every batch under way and commit it."""
@@ -122,18 +162,19 @@ class Loader:
 
     def abandon(self) -> None:
         """Forget batches under way after an error, once their calls have ended: the next run repeats them unharmed."""
-        for batch in self._under_way:
-            for answer in batch.answers:
-                answer.cancel()
-        for batch in self._under_way:
-            for answer in batch.answers:
-                if not answer.cancelled():
-                    answer.exception()
+        answers = [answer for batch in self._under_way for answer in batch.answers or ()]
+        for answer in answers:
+            answer.cancel()
+        for answer in answers:
+            if not answer.cancelled():
+                answer.exception()
         self._under_way.clear()
 
     def _finish_oldest(self, decider: Decider, report: StreamReport) -> None:
         batch = self._under_way[0]
-        results = iter([result for answer in batch.answers for result in answer.result()])
+        if batch.answers is None:
+            self._launch(decider)
+        results = iter([result for answer in batch.answers or () for result in answer.result()])
         now = self._clock.now()
         for decision in batch.decisions:
             if decision.write is not None:
@@ -141,7 +182,7 @@ class Loader:
                 self._watch_for_outage(result)
                 decider.settle(decision, result, now)
         decider.finish(batch.decisions)
-        if batch.mark is not None or any(_is_written_down(decision) for decision in batch.decisions):
+        if batch.mark is not None or batch.dropped or any(_is_written_down(decision) for decision in batch.decisions):
             self._commit(self._checkpoint(batch))
         self._under_way.popleft()
         for decision in batch.decisions:
@@ -177,6 +218,7 @@ class Loader:
             dead_letters=(*self._dead_letters(news, now), *takeovers),
             settled=tuple(sorted(settled)),
             suppressions=tuple(d.suppression for d in news if d.suppression is not None),
+            dropped=batch.dropped,
             audit=tuple(self._audit_entry(decision, now) for decision in news),
         )
 

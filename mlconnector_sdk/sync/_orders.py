@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -13,11 +13,12 @@ from ..mapping import OrderMapper, OrderPayload, order_id, split_emails
 from ..models import Link, Order, OrderWrite, Product, UnreadableRow, WriteResult, fingerprint_of, member_id
 from ..policy import SyncPolicy
 from ..protocols import Sink, StateStore
+from ._backfill import PRODUCTS
 from ._decision import Decision, Draft, raw_fingerprint, unreadable
 
 __all__ = ["OrderDecider", "placed_on"]
 
-_PRODUCTS, _CUSTOMERS = "products", "store_customers"
+_CUSTOMERS = "store_customers"
 _SLICE = 25
 _TOTAL, _PLACED = "total:", "placed:"
 _NOBODY = {"forgotten", "erased"}
@@ -25,18 +26,30 @@ _KEPT_OUT = {"excluded", "inactive", "opted_out"}
 
 
 class OrderDecider:
-    """Turns orders into decisions, given what the state knows. Reads state, writes nothing."""
+    """Turns orders into decisions, given what the state knows. Reads state, writes nothing.
+
+    Args:
+        recovered: fingerprints of the orders that an interrupted run created without writing it down, by key.
+    """
 
     stream = "orders"
 
     def __init__(
-        self, *, mapper: OrderMapper, policy: SyncPolicy, state: StateStore, pipeline: str, force: bool = False
+        self,
+        *,
+        mapper: OrderMapper,
+        policy: SyncPolicy,
+        state: StateStore,
+        pipeline: str,
+        force: bool = False,
+        recovered: Mapping[str, str] | None = None,
     ) -> None:
         self._mapper = mapper
         self._policy = policy
         self._state = state
         self._pipeline = pipeline
         self._force = force
+        self._recovered = recovered or {}
         self._before: dict[str, Link] = {}
         self._now: datetime | None = None
 
@@ -210,7 +223,7 @@ class OrderDecider:
     def _attach_writes(self, payloads: Sequence[tuple[Decision, OrderPayload]]) -> None:
         products = {product.id for _, payload in payloads for product in payload.products}
         customers = {payload.customer["id"] for _, payload in payloads}
-        known_products = self._state.links(self._pipeline, _PRODUCTS, sorted(products))
+        known_products = self._state.links(self._pipeline, PRODUCTS, sorted(products))
         known_customers = self._state.links(self._pipeline, _CUSTOMERS, sorted(customers))
         for decision, payload in payloads:
             before = decision.before
@@ -228,8 +241,18 @@ class OrderDecider:
                 known_line_ids=_line_ids(stored) if stored else None,
                 exists=stored is not None,
                 customer_known=known is not None and known.fingerprint == _customer_fingerprint(payload.customer),
+                fingerprint=payload.fingerprint,
             )
             decision.other_links = _brought_along(decision.write)
+            if stored is None and decision.key in self._recovered:
+                self._take_recovered(decision, decision.write)
+
+    def _take_recovered(self, decision: Decision, write: OrderWrite) -> None:
+        """The store holds the order already, as it is now or as it was when the interrupted run read it."""
+        if self._recovered[decision.key] == write.fingerprint:
+            decision.outcome, decision.message, decision.write = "created", "created by an interrupted run", None
+        else:
+            decision.write = attrs.evolve(write, exists=True)
 
     def write(self, sink: Sink, writes: Sequence[OrderWrite]) -> list[WriteResult]:
         """Send the writes of a slice."""
@@ -302,4 +325,4 @@ def _brought_along(write: OrderWrite) -> list[Link]:
 
 
 def _product_link(product: Product) -> Link:
-    return Link(stream=_PRODUCTS, key=product.id, target=product.id)
+    return Link(stream=PRODUCTS, key=product.id, target=product.id)

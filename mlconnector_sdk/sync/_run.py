@@ -36,7 +36,8 @@ from ..models import (
     UnreadableRow,
 )
 from ..policy import SyncPolicy
-from ..protocols import Clock, FlaggingSource, Sink, Source, StateStore
+from ..protocols import BatchingSink, Clock, FlaggingSource, Sink, Source, StateStore
+from ._backfill import Backfill, BatchJournal, NoteKey, StopWaiting
 from ._decision import Decision
 from ._extract import in_batches, read_ahead
 from ._flags import Flagger
@@ -45,7 +46,7 @@ from ._load import Decider, Loader
 from ._members import MemberDecider
 from ._orders import OrderDecider
 from ._report import Report, StreamReport
-from ._suppressions import refresh_suppressions
+from ._suppressions import Statuses, refresh_suppressions
 from ._takeover import TAKEOVER, pass_on
 
 __all__ = ["BATCH_SIZE", "Parts", "Run"]
@@ -72,6 +73,7 @@ class Parts:
     clock: Clock
     announce: Callable[[Event], None]
     flagging: FlaggingSource | None = None
+    batching: BatchingSink | None = None
 
 
 class Run:
@@ -85,7 +87,22 @@ class Run:
         self._commit = commit
         self._stop = stop
         self._audience: Audience | None = None
+        self._journal = BatchJournal(
+            parts.state, commit, pipeline=parts.name, job_id=report.job_id, clock=parts.clock, stop=stop
+        )
+        self._backfill = Backfill(parts.batching, self._journal) if parts.batching else None
+        self._recovered: dict[str, str] = {}
         self._workers = ThreadPoolExecutor(parts.sink.concurrency, thread_name_prefix="load")
+        self.statuses = Statuses(
+            state=parts.state,
+            commit=commit,
+            pipeline=parts.name,
+            job_id=report.job_id,
+            clock=parts.clock,
+            origin=parts.sink.system,
+            keep_unsubscribes=parts.policy.on_unsubscribe != "log",
+            flagger=self._flagger(),
+        )
 
     def close(self) -> None:
         """End the workers."""
@@ -96,21 +113,15 @@ class Run:
     def prepare(self) -> None:
         """Refresh suppressions and get the audience ready; before anything is written."""
         parts = self._parts
-        flagger = self._flagger()
+        flagger = self.statuses.flagger
         waiting = flagger.waiting() if flagger else []
-        self._report.suppressed = refresh_suppressions(
-            parts.sink,
-            parts.state,
-            self._commit,
-            pipeline=parts.name,
-            job_id=self._report.job_id,
-            clock=parts.clock,
-            keep_unsubscribes=parts.policy.on_unsubscribe != "log",
-            flagger=flagger,
-        )
+        self._report.suppressed = refresh_suppressions(parts.sink, self.statuses)
         if flagger is not None:
             flagger.tell_again(waiting, self._commit)
-        self._audience = parts.sink.prepare(parts.mapping.wanted_fields())
+        wanted = parts.mapping.wanted_fields()
+        # While Mailchimp works on batches of an interrupted run, its automations must stay quiet about them.
+        busy = self._journal.entries()
+        self._audience = parts.sink.prepare(wanted, wake=False) if busy else parts.sink.prepare(wanted)
 
     def _flagger(self) -> Flagger | None:
         parts = self._parts
@@ -147,6 +158,8 @@ class Run:
         started = time.monotonic()
         try:
             yield
+        except StopWaiting:
+            self._report.stopped = True
         except (AuthenticationError, ConfigurationError, TransientError, StateError) as error:
             report.error = str(error)
             raise
@@ -184,8 +197,10 @@ class Run:
         parts.announce(StreamStarted(job_id=self._report.job_id, stream=stream, full=window.is_full))
         tracker = MarkTracker(stream, window, mark)
         seen = SeenKeys() if window.is_full and mark is not None and stream != "orders" else None
-        history = parts.sink.loading_history() if stream == "orders" and mark is None else nullcontext()
-        with history:
+        dropped: tuple[NoteKey, ...] = ()
+        if stream == "orders":
+            dropped = self._load_orders(spec, window, tracker, report, mark)
+        else:
             self._load_window(spec, window, tracker, report, seen)
         if seen is not None and not self._report.stopped:
             self._let_go_of_deleted(stream, seen, report)
@@ -195,7 +210,24 @@ class Run:
             parts.announce(MarkHeldBack(job_id=self._report.job_id, stream=stream, records=tracker.future))
         if not self._report.stopped:
             moved = tracker.mark(full_scan_at=began if window.is_full else None)
-            self._commit(Checkpoint(pipeline=parts.name, job_id=self._report.job_id, mark=moved))
+            checkpoint = Checkpoint(pipeline=parts.name, job_id=self._report.job_id, mark=moved, dropped=dropped)
+            self._commit(checkpoint)
+
+    def _load_orders(
+        self,
+        spec: StreamSpec,
+        window: Window,
+        tracker: MarkTracker,
+        report: StreamReport,
+        mark: HighWaterMark | None,
+    ) -> tuple[NoteKey, ...]:
+        """Load orders, after taking the results of what an interrupted run handed over; the notes no longer needed."""
+        is_history = self._journal.begin_history(mark)
+        with self._parts.sink.loading_history() if is_history else nullcontext():
+            self._recovered = self._backfill.recover() if self._backfill else {}
+            self._load_window(spec, window, tracker, report, None)
+        found = self._backfill.recovered() if self._backfill else ()
+        return (*found, *(self._journal.history_note() if is_history else ()))
 
     def _load_window(
         self, spec: StreamSpec, window: Window, tracker: MarkTracker, report: StreamReport, seen: SeenKeys | None
@@ -258,7 +290,7 @@ class Run:
     @contextmanager
     def _loading(self, decider: Decider, report: StreamReport) -> Iterator[Loader]:
         """A loader whose batches are all committed at the end, or given up after an error."""
-        loader = self._loader()
+        loader = self._loader(decider)
         try:
             yield loader
             loader.drain(decider, report)
@@ -308,7 +340,14 @@ class Run:
             if parts.store is None:
                 raise ConfigurationError("orders need a store: MailchimpSink(…, store=Store(…))")
             mapper = OrderMapper(parts.mapping.orders, parts.store)
-            return OrderDecider(mapper=mapper, policy=parts.policy, state=parts.state, pipeline=parts.name, force=force)
+            return OrderDecider(
+                mapper=mapper,
+                policy=parts.policy,
+                state=parts.state,
+                pipeline=parts.name,
+                force=force,
+                recovered=self._recovered,
+            )
         assert self._audience is not None
         return MemberDecider(
             stream,
@@ -320,7 +359,7 @@ class Run:
             force=force,
         )
 
-    def _loader(self) -> Loader:
+    def _loader(self, decider: Decider) -> Loader:
         parts = self._parts
         return Loader(
             sink=parts.sink,
@@ -333,6 +372,8 @@ class Run:
             in_flight=parts.sink.concurrency,
             max_consecutive_faults=parts.policy.max_consecutive_faults,
             committed=self._committed,
+            backfill=self._backfill if decider.stream == "orders" else None,
+            batch_size=BATCH_SIZE,
         )
 
     def _committed(self, report: StreamReport, decisions: Sequence[Decision]) -> None:
