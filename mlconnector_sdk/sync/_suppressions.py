@@ -16,54 +16,68 @@ from ..models import AudienceMember, AuditEntry, Checkpoint, Link, Suppression
 from ..protocols import Clock, Sink, StateStore
 from ._flags import Flagger
 
-__all__ = ["AUDIENCE", "refresh_suppressions"]
+__all__ = ["AUDIENCE", "MAILABLE", "Statuses", "refresh_suppressions"]
 
 AUDIENCE = "audience"
 """Name under which the mark of the audience's own changes is kept."""
 
+MAILABLE = {"subscribed", "pending", "transactional"}
+"""Statuses in which a member hears from somebody, or can."""
+
 _OVERLAP = timedelta(minutes=5)
-_MAILABLE = {"subscribed", "pending", "transactional"}
 
 
-def refresh_suppressions(
-    sink: Sink,
-    state: StateStore,
-    commit: Callable[[Checkpoint], None],
-    *,
-    pipeline: str,
-    job_id: str,
-    clock: Clock,
-    keep_unsubscribes: bool = True,
-    flagger: Flagger | None = None,
-) -> int:
-    """Bring the state's suppressions up to the audience's present; returns how many members are newly silent.
+@attrs.frozen(kw_only=True)
+class Statuses:
+    """Takes over into the state who is silent in the audience, and who can be mailed again.
 
-    Args:
+    Attributes:
+        origin: in whose name addresses are suppressed.
         keep_unsubscribes: whether an unsubscribe becomes a suppression, or is only noted in the audit.
         flagger: tells the ERP.
     """
-    present = sink.present()
-    since = next_window(state.mark(pipeline, AUDIENCE), present, _OVERLAP).lower
-    assert since is None or isinstance(since, datetime)
-    found = 0
-    for members in sink.changed_members(since):
-        checkpoint = _checkpoint(members, state, pipeline=pipeline, job_id=job_id, now=clock.now(), origin=sink.system)
-        told = flagger.tell(checkpoint.suppressions) if flagger else None
-        found += len(checkpoint.suppressions)
-        if not keep_unsubscribes:
-            kept = tuple(held for held in checkpoint.suppressions if held.reason != "unsubscribed")
-            checkpoint = attrs.evolve(checkpoint, suppressions=kept)
+
+    state: StateStore
+    commit: Callable[[Checkpoint], None]
+    pipeline: str
+    job_id: str
+    clock: Clock
+    origin: str
+    keep_unsubscribes: bool = True
+    flagger: Flagger | None = None
+
+    def take_over(self, members: Sequence[AudienceMember]) -> tuple[set[str], set[str]]:
+        """Commit what the state did not know of these members: who is newly silent, and whose suppression ended."""
+        news = _checkpoint(
+            members,
+            self.state,
+            pipeline=self.pipeline,
+            job_id=self.job_id,
+            now=self.clock.now(),
+            origin=self.origin,
+        )
+        silent, back = {held.address for held in news.suppressions}, set(news.lifted)
+        told = self.flagger.tell(news.suppressions) if self.flagger else None
+        if not self.keep_unsubscribes:
+            kept = tuple(held for held in news.suppressions if held.reason != "unsubscribed")
+            news = attrs.evolve(news, suppressions=kept)
         if told is not None:
-            checkpoint = attrs.evolve(
-                told,
-                suppressions=checkpoint.suppressions,
-                lifted=checkpoint.lifted,
-                audit=checkpoint.audit + told.audit,
+            news = attrs.evolve(
+                told, suppressions=news.suppressions, lifted=news.lifted, audit=news.audit + told.audit
             )
-        if checkpoint.suppressions or checkpoint.lifted or checkpoint.audit:
-            commit(checkpoint)
+        if news.suppressions or news.lifted or news.audit:
+            self.commit(news)
+        return silent, back
+
+
+def refresh_suppressions(sink: Sink, statuses: Statuses) -> int:
+    """Bring the state's suppressions up to the audience's present; returns how many members are newly silent."""
+    pipeline, present = statuses.pipeline, sink.present()
+    since = next_window(statuses.state.mark(pipeline, AUDIENCE), present, _OVERLAP).lower
+    assert since is None or isinstance(since, datetime)
+    found = sum(len(statuses.take_over(members)[0]) for members in sink.changed_members(since))
     mark = HighWaterMark(stream=AUDIENCE, value=present)
-    commit(Checkpoint(pipeline=pipeline, job_id=job_id, mark=mark))
+    statuses.commit(Checkpoint(pipeline=pipeline, job_id=statuses.job_id, mark=mark))
     return found
 
 
@@ -72,14 +86,14 @@ def _checkpoint(
 ) -> Checkpoint:
     addresses = [member.address for member in members]
     held = state.suppressions(pipeline, addresses)
-    silent = [member for member in members if member.status not in _MAILABLE]
+    silent = [member for member in members if member.status not in MAILABLE]
     links = state.links_to(pipeline, [member.address for member in silent])
     news = [member for member in silent if _is_news(member, held, links.get(member.address, ()))]
     return Checkpoint(
         pipeline=pipeline,
         job_id=job_id,
         suppressions=tuple(Suppression(address=m.address, reason=m.status, origin=origin, at=now) for m in news),
-        lifted=tuple(m.address for m in members if m.status in _MAILABLE and _held_by(origin, held.get(m.address))),
+        lifted=tuple(m.address for m in members if m.status in MAILABLE and _held_by(origin, held.get(m.address))),
         audit=tuple(_audit(news, links, job_id=job_id, now=now)),
     )
 
