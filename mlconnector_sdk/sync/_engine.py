@@ -18,7 +18,17 @@ from ..mapping import Mapping as RecordMapping
 from ..models import STREAMS, AuditEntry, CheckResult, DeadLetters, Link, StreamName
 from ..policy import SyncPolicy
 from ..progress import shown_progress
-from ..protocols import Clock, FlaggingSource, KeyedSource, Progress, Sink, Source, StateStore, SystemClock
+from ..protocols import (
+    BatchingSink,
+    Clock,
+    FlaggingSource,
+    KeyedSource,
+    Progress,
+    Sink,
+    Source,
+    StateStore,
+    SystemClock,
+)
 from ..retry import RetryPolicy
 from ._lease import HeldLease, this_owner
 from ._plan import ForetellingSink, StateOverlay
@@ -83,6 +93,7 @@ class SyncEngine:
             clock=clock or SystemClock(),
             announce=self._announce,
             flagging=_flagging(source) if policy is not None and policy.on_unsubscribe == "flag_source" else None,
+            batching=sink if isinstance(sink, BatchingSink) else None,
         )
         if isinstance(source, KeyedSource):
             source.attach_keys(lambda stream: (link.key for link in state.all_links(name, stream)))
@@ -157,7 +168,9 @@ class SyncEngine:
     def plan(self, streams: Iterable[str] | None = None, *, full: bool = False) -> Report:
         """What `run` would do, found by reading and comparing on the same path; writes nothing anywhere."""
         overlay = StateOverlay(self._parts.state)
-        parts = attrs.evolve(self._parts, sink=ForetellingSink(self._parts.sink), state=overlay, flagging=None)
+        parts = attrs.evolve(
+            self._parts, sink=ForetellingSink(self._parts.sink), state=overlay, flagging=None, batching=None
+        )
         chosen = self._chosen(streams)
         with self._job("plan", chosen) as report:
             run = Run(parts, report, overlay.commit, self._stop)
