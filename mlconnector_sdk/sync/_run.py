@@ -103,16 +103,6 @@ class Run:
             keep_unsubscribes=parts.policy.on_unsubscribe != "log",
             flagger=self._flagger(),
         )
-        self.statuses = Statuses(
-            state=parts.state,
-            commit=commit,
-            pipeline=parts.name,
-            job_id=report.job_id,
-            clock=parts.clock,
-            origin=parts.sink.system,
-            keep_unsubscribes=parts.policy.on_unsubscribe != "log",
-            flagger=self._flagger(),
-        )
 
     def close(self) -> None:
         """End the workers."""
