@@ -4,8 +4,18 @@ And as what tells us things by itself: its webhooks, verified and parsed.
 """
 
 from ..models import Store
+from ._account import MailchimpAccount
+from ._oauth import MailchimpOAuth
 from ._signatures import verify_url_secret
 from ._sink import MailchimpSink
 from ._webhooks import parse_transactional_webhook, parse_webhook
 
-__all__ = ["MailchimpSink", "Store", "parse_transactional_webhook", "parse_webhook", "verify_url_secret"]
+__all__ = [
+    "MailchimpAccount",
+    "MailchimpOAuth",
+    "MailchimpSink",
+    "Store",
+    "parse_transactional_webhook",
+    "parse_webhook",
+    "verify_url_secret",
+]

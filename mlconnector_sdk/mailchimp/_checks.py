@@ -9,6 +9,7 @@ from ..errors import (
     ConfigurationError,
     MLConnectorError,
     PermissionDeniedError,
+    ReauthorizationRequiredError,
     TransientError,
 )
 from ..models import Audience, CheckResult, MergeField, Store
@@ -109,9 +110,15 @@ def _failed(what: str, error: MLConnectorError) -> CheckResult:
     )
 
 
+def _key_cure(error: AuthenticationError) -> str:
+    if isinstance(error, ReauthorizationRequiredError):
+        return "let the account's owner connect it again: MailchimpOAuth(…).authorize_url"
+    return "create a key in Mailchimp under Account > Extras > API keys and copy it whole, with its -us… ending"
+
+
 def _cure(what: str, error: MLConnectorError) -> str:
     if isinstance(error, AuthenticationError):
-        return "create a key in Mailchimp under Account > Extras > API keys and copy it whole, with its -us… ending"
+        return _key_cure(error)
     if isinstance(error, PermissionDeniedError):
         return "use a key of a user with the role of manager or higher"
     if isinstance(error, ConfigurationError):

@@ -12,18 +12,22 @@ from urllib.parse import urlsplit
 import httpx
 
 from .._http import BodyReader, HttpClient, HttpReply, checked_url
-from ..errors import ConfigurationError, ContractError
+from ..errors import ConfigurationError, ContractError, MLConnectorError
 from ..protocols import WaitListener
 from ..retry import RetryPolicy
+from ._account import MailchimpAccount, opened_account
 from ._limiter import limiter_for
-from ._wire import SYSTEM, encode, judge
+from ._wire import SYSTEM, disconnected, encode, judge
 
-__all__ = ["LARGEST_PAGE", "READ_TIMEOUT", "MailchimpClient", "Token", "json_object"]
+__all__ = ["LARGEST_PAGE", "MOST_CONNECTIONS", "READ_TIMEOUT", "MailchimpClient", "Token", "json_object"]
 
 # The server gives up after 120 s; a shorter limit of ours would take a slow success for a failure.
 READ_TIMEOUT = 125.0
 
 LARGEST_PAGE = 1000
+
+MOST_CONNECTIONS = 10
+"""What Mailchimp allows one user at once, over all keys and programs."""
 
 
 class Token(Protocol):
@@ -37,18 +41,20 @@ class MailchimpClient:
     """Sends requests to one Mailchimp account.
 
     Args:
-        auth: an API key, or an object with an `access_token`.
-        base_url: the whole root with its version; without it the data centre tells it.
+        auth: an API key, an account as a value or as the text kept of it, or an object with an `access_token`.
+        base_url: the whole root with its version; without it the account or the key's data centre tells it.
         concurrency: simultaneous requests of all clients of the account in this process.
     """
 
     def __init__(self, auth: str | Token, *, base_url: str | None, concurrency: int, retry: RetryPolicy) -> None:
+        if isinstance(auth, str):
+            auth = opened_account(auth) or auth
         root = checked_url(base_url, SYSTEM) if base_url is not None else _root_of(auth)
         credential = _credential(auth, needs_data_centre=base_url is None)
         self._http = HttpClient(
             SYSTEM,
             root,
-            judge=judge,
+            judge=judge if isinstance(auth, str) else _TokenJudge(worked=isinstance(auth, MailchimpAccount)),
             auth=httpx.BasicAuth("mlconnector_sdk", auth) if isinstance(auth, str) else _Bearer(auth),
             timeout=READ_TIMEOUT,
             retry=retry,
@@ -102,12 +108,12 @@ class MailchimpClient:
         texts = {name: str(value) for name, value in params.items()}
         return json_object(self.send("GET", path, operation=operation, params=texts))
 
-    def get_all(self, path: str, key: str, *, operation: str, fields: str) -> list[dict[str, Any]]:
-        """Every entry of a small collection; `fields` are names inside an entry."""
+    def get_all(self, path: str, key: str, *, operation: str, fields: str, **chosen: str) -> list[dict[str, Any]]:
+        """Every entry of a small collection, or of the `chosen` part; `fields` are names inside an entry."""
         found: list[dict[str, Any]] = []
         names = ",".join(f"{key}.{name}" for name in fields.split()) + ",total_items"
         while True:
-            page = self.get(path, operation=operation, fields=names, count=LARGEST_PAGE, offset=len(found))
+            page = self.get(path, operation=operation, fields=names, count=LARGEST_PAGE, offset=len(found), **chosen)
             entries = page.get(key) or []
             found += entries
             if not entries or len(found) >= int(page.get("total_items") or 0):
@@ -142,6 +148,19 @@ def json_object(reply: HttpReply) -> dict[str, Any]:
     return document
 
 
+class _TokenJudge:
+    """Tells a token that was revoked, which only its owner can mend, from one that was never right."""
+
+    def __init__(self, *, worked: bool) -> None:
+        self._worked = worked
+
+    def __call__(self, reply: HttpReply, operation: str) -> MLConnectorError | None:
+        error = judge(reply, operation)
+        if error is None:
+            self._worked = True
+        return disconnected(error) if error is not None and self._worked else error
+
+
 class _Bearer(httpx.Auth):
     def __init__(self, token: Token) -> None:
         self._token = token
@@ -162,9 +181,11 @@ def _credential(auth: str | Token, *, needs_data_centre: bool) -> str:
 
 
 def _root_of(auth: str | Token) -> str:
-    """The data centre's host for an API key; the one host of all accounts for a token that names none."""
+    """The data centre's host of a key or an account; the one host of all accounts for a token that names none."""
     if isinstance(auth, str):
         return f"https://{_data_centre(auth)}.api.mailchimp.com/3.0"
+    if isinstance(auth, MailchimpAccount):
+        return checked_url(auth.base_url, SYSTEM)
     return "https://api.mailchimp.com/3.0"
 
 

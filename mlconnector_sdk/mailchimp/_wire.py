@@ -23,6 +23,7 @@ from ..errors import (
     MLConnectorError,
     PermissionDeniedError,
     RateLimitError,
+    ReauthorizationRequiredError,
     RecordError,
     RecordNotFoundError,
     RecordRejectedError,
@@ -32,7 +33,7 @@ from ..errors import (
 )
 from ..models import WriteResult
 
-__all__ = ["Problem", "RefusedError", "address_key", "encode", "judge", "path", "refusal", "result_of"]
+__all__ = ["Problem", "RefusedError", "address_key", "disconnected", "encode", "judge", "path", "refusal", "result_of"]
 
 SYSTEM = "mailchimp"
 
@@ -48,6 +49,7 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"already a list member|member exists", "member_exists"),
         (r"looks fake or invalid|provide a valid email", "address_refused"),
         (r"already exists", "already_exists"),
+        (r"multiple webhooks", "webhook_exists"),
         (r"not be changed", "address_fixed"),
         (r"email address is required", "address_missing"),
         (r"product.* with the provided id", "product_unknown"),
@@ -72,7 +74,10 @@ _MESSAGES = {
     "schema_refused": "the shape of the data was refused",
     "status_refused": "the subscription status was refused",
     "too_many_signups": "the address signed up to many lists lately; Mailchimp asks to wait a day",
+    "webhook_exists": "the audience has a webhook with this URL",
 }
+
+_KEY_REFUSED = "key_refused"
 
 _SKIPPED = frozenset({"compliance", "forgotten", "cleaned"})
 _WORTH_A_REPLAY = frozenset({"too_many_signups", "server_fault"})
@@ -226,6 +231,17 @@ def judge(reply: HttpReply, _operation: str) -> MLConnectorError | None:
     return error
 
 
+def disconnected(error: MLConnectorError) -> MLConnectorError:
+    """The error for a token that worked before: the API's own word that it is invalid means that it was revoked."""
+    if error.reason != _KEY_REFUSED:
+        return error
+    return ReauthorizationRequiredError(
+        "Mailchimp was disconnected: the token was revoked; the account's owner has to connect it again",
+        request_id=error.request_id,
+        reason="disconnected",
+    )
+
+
 def _judged(reply: HttpReply, problem: Problem | None) -> MLConnectorError | None:
     if reply.status < 300:
         return _not_the_api() if looks_like_html(reply) else None
@@ -262,7 +278,11 @@ def _server_error(reply: HttpReply, problem: Problem | None) -> MLConnectorError
 def _bad_key(_: HttpReply, problem: Problem | None) -> MLConnectorError:
     if problem is not None and "missing" in problem.title.lower():
         return AuthenticationError("no API key arrived: does a proxy strip the Authorization header?")
-    return AuthenticationError("the API key or token is wrong or was revoked, or belongs to another data centre")
+    return AuthenticationError(
+        "the API key or token is wrong or was revoked, or belongs to another data centre",
+        # A proxy's 401 has no problem document and says nothing about the key.
+        reason=None if problem is None else _KEY_REFUSED,
+    )
 
 
 def _forbidden(reply: HttpReply, problem: Problem | None) -> MLConnectorError:
