@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from ._mailchimp_audience import Audience, Member, Members, digest
 from ._mailchimp_batches import RESULTS_PATH, Batch, BatchResources
 from ._mailchimp_commerce import Document, Shop, Store
+from ._mailchimp_deliveries import Deliveries, Delivery
 from ._mailchimp_lists import ListResources
 from ._mailchimp_members import MemberResources
 from ._mailchimp_merge import MergeField, MergeFields
@@ -38,7 +39,7 @@ class FakeMailchimp(FakeServer):
     """One Mailchimp account with one audience, answering over real HTTP.
 
     Its data is plain and may be read and changed at any time: `members`, `merge_fields`, `stores`, `forgotten`,
-    `webhooks`, `batches`, `refused_domains`.
+    `webhooks`, `batches`, `refused_domains`. `deliveries` sends webhooks, and `deliver` is the short way to it.
 
     Args:
         api_key: the account's key; the part after `-` is its data centre.
@@ -82,6 +83,7 @@ class FakeMailchimp(FakeServer):
         self.login = LoginService(
             self.tokens, now=self.present, endpoint=lambda: self.url, dc=api_key.rpartition("-")[2], role=role
         )
+        self.deliveries = Deliveries(self.audience)
         self._shop = Shop(self.audience)
         self._batches = BatchResources(self.audience, self._run_operation, lambda: self.url, pace=batch_pace)
         self._request_numbers = itertools.count(1)
@@ -226,6 +228,10 @@ class FakeMailchimp(FakeServer):
         """The contact is deleted for good; the address can never be imported again."""
         with self.lock:
             self.audience.forget(email)
+
+    def deliver(self, url: str, kind: str, email: str = "", **rest: Any) -> Delivery:
+        """Deliver an event to a webhook, signed; see `Deliveries.send`."""
+        return self.deliveries.send(url, kind, email, **rest)
 
     def poison(self, email: str, kind: str) -> None:
         """Make every request with this address fail.
