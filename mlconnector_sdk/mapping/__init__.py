@@ -1,9 +1,11 @@
 """Model to Mailchimp payload, and the helpers for it. Pure: nothing here does I/O; every helper works alone."""
 
+from ._choices import InterestSource
 from ._commerce import OrderMapper, OrderMapping, OrderPayload, order_id
+from ._fields import FieldSource
 from ._ledger import GLAccount, GLAccountFormat
 from ._mapping import Mapping
-from ._members import FieldSource, MemberMapper, MemberMapping, MemberPayload, TagSource
+from ._members import MemberMapper, MemberMapping, MemberPayload
 from ._normalize import (
     clean_email,
     clean_phone,
@@ -16,11 +18,13 @@ from ._normalize import (
     split_emails,
     store_address,
 )
+from ._templates import TagSource
 
 __all__ = [
     "FieldSource",
     "GLAccount",
     "GLAccountFormat",
+    "InterestSource",
     "Mapping",
     "MemberMapper",
     "MemberMapping",

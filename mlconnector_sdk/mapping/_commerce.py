@@ -12,7 +12,7 @@ import attrs
 
 from ..errors import MappingError
 from ..models import Order, OrderLine, Product, Store, fingerprint_of, member_id
-from ._members import guarded
+from ._fields import guarded
 from ._normalize import safe_id, store_address
 
 __all__ = ["OrderMapper", "OrderMapping", "OrderPayload", "order_id"]

@@ -32,6 +32,16 @@ class Mapping:
 
     def wanted_fields(self) -> tuple[MergeField, ...]:
         """All merge fields that any of the member mappings fills."""
-        mappings = (self.members, self.contacts or self.members, self.suppliers or self.members)
-        wanted = {field.tag: field for mapping in mappings for field in mapping.wanted_fields()}
+        wanted = {field.tag: field for mapping in self._of_members() for field in mapping.wanted_fields()}
         return tuple(wanted.values())
+
+    def wanted_interests(self) -> tuple[str, ...]:
+        """The names of all interests that any of the member mappings sets."""
+        return tuple(dict.fromkeys(name for mapping in self._of_members() for name in mapping.interests))
+
+    def wanted_permissions(self) -> tuple[str, ...]:
+        """The names of all marketing permissions that any of the member mappings sets."""
+        return tuple(dict.fromkeys(name for mapping in self._of_members() for name in mapping.permissions))
+
+    def _of_members(self) -> tuple[MemberMapping, ...]:
+        return self.members, self.contacts or self.members, self.suppliers or self.members

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from string import Formatter
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import attrs
 
 from ..errors import ConfigurationError, MappingError
-from ..models import Audience, Contact, Customer, MergeField, Party, fingerprint_of
+from ..models import Audience, MergeField, Party, fingerprint_of
+from ._choices import InterestSource, answer_getter, checked_interests, checked_permissions
+from ._fields import FieldSource, check_source, field_getter, guarded
 from ._normalize import clean_phone, country_code, member_address, merge_value, split_emails
+from ._templates import TagSource, distinct_tags, tag_getter
 
-__all__ = ["FieldSource", "MemberMapper", "MemberMapping", "MemberPayload", "TagSource"]
-
-FieldSource: TypeAlias = str | Callable[[Any], Any]
-"""A record's attribute (`"first_name"`), a path into its raw row (`"raw.MainContact.Fax"`), or a function of it."""
-
-TagSource: TypeAlias = str | Callable[[Any], str | Iterable[str] | None]
-"""A fixed tag, a template over the record (`"region:{raw[SalesTerritory]}"`), or a function of the record."""
+__all__ = ["MemberMapper", "MemberMapping", "MemberPayload"]
 
 _DEFAULT_FIELDS: Mapping[str, FieldSource] = {
     "FNAME": "first_name",
@@ -38,9 +34,6 @@ _FIELD_NAMES = {
     "ERPID": "ERP number",
 }
 _TYPES_BY_ATTRIBUTE = {"phone": "phone", "address": "address"}
-_ATTRIBUTES = frozenset(
-    field.name for kind in (Party, Customer, Contact) for field in attrs.fields(kind) if field.name != "raw"
-)
 # The order of keys is fixed by construction, so equal content is equal bytes.
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -53,9 +46,14 @@ def _sources_are_known(_: object, __: object, fields: Mapping[str, FieldSource])
     for tag, source in fields.items():
         if tag == "EMAIL":
             raise ConfigurationError("merge_fields: EMAIL is the address itself and cannot be mapped")
-        if isinstance(source, str) and not source.startswith("raw.") and source not in _ATTRIBUTES:
-            known = ", ".join(sorted(_ATTRIBUTES))
-            raise ConfigurationError(f"merge_fields[{tag}]: no record attribute {source!r}; there are: {known}")
+        check_source(source, f"merge_fields[{tag}]")
+
+
+def _tags_are_readable(_: object, __: object, tags: Sequence[TagSource]) -> None:
+    if isinstance(tags, str):
+        raise ConfigurationError("tags: a list of tags, not one text")
+    for source in tags:
+        tag_getter(source)
 
 
 @attrs.frozen(kw_only=True)
@@ -65,10 +63,16 @@ class MemberMapping:
     Attributes:
         merge_fields: merge tag (at most 10 capitals, digits, `_`) to where its value comes from.
         merge_types: the type of a merge field that has to be created; text if not named here.
-        tags: tags every member gets. They are added, and taken off when the record no longer gives them; tags of
-            others stay.
+        tags: fixed tags, templates such as `"region:{raw[SalesTerritory]}"`, which make no tag where a value is missing
+            or blank, and functions that give a tag, several or `None`. They are added, and taken off when the record
+            no longer gives them; tags of others stay.
         owned_prefix: tags that begin so are the mapping's, whoever put them on: with each write of a member, those
             that its record does not give are taken off. Empty for none.
+        interests: `"Group/Interest"`, as the audience names them, to where a yes or no comes from; or `True` for all.
+            A record that says neither leaves the member's interest alone.
+        permissions: marketing permissions, by the text people see, to where each person's yes or no comes from. Only
+            an explicit yes of the ERP gives one; it is never given to somebody suppressed, nor again to somebody who
+            withdrew it in Mailchimp. An explicit no takes it; silence changes nothing.
         language: where the language comes from, or `None` to leave the member's language alone.
         address_placeholder: fills a missing state or postal code, which Mailchimp insists on; without it an
             incomplete address is left out.
@@ -83,8 +87,10 @@ class MemberMapping:
         default=_DEFAULT_FIELDS, converter=_upper_tags, validator=_sources_are_known
     )
     merge_types: Mapping[str, str] = attrs.field(factory=dict)
-    tags: Sequence[TagSource] = ()
+    tags: Sequence[TagSource] = attrs.field(default=(), validator=_tags_are_readable)
     owned_prefix: str = ""
+    interests: Mapping[str, InterestSource] = attrs.field(factory=dict, validator=checked_interests)
+    permissions: Mapping[str, FieldSource] = attrs.field(factory=dict, validator=checked_permissions)
     language: FieldSource | None = None
     address_placeholder: str | None = None
     include: Callable[[Any], bool] | None = None
@@ -142,7 +148,14 @@ class MemberMapper:
             (tag, _getter(source, tag, mapping), known.get(tag, wanted[tag]))
             for tag, source in mapping.merge_fields.items()
         ]
-        self._tags = [_tag_getter(source) for source in mapping.tags]
+        self._tags = [tag_getter(source) for source in mapping.tags]
+        self._interests = [
+            (_interest_id(name, audience), answer_getter(source, f"interests[{name}]"))
+            for name, source in mapping.interests.items()
+        ]
+        self._permissions = [
+            (name, answer_getter(source, f"permissions[{name}]")) for name, source in mapping.permissions.items()
+        ]
         self._language = _getter(mapping.language, "language", mapping) if mapping.language else None
         self._include = mapping.include
         self.owned_prefix = mapping.owned_prefix
@@ -176,92 +189,40 @@ class MemberMapper:
         body: dict[str, Any] = {"email_address": address, "merge_fields": merge_fields}
         if self._language is not None and (language := self._language(party)):
             body["language"] = str(language)
-        tags = self._tags_of(party) + more_tags
+        interests = {key: answer for key, getter in self._interests if (answer := getter(party)) is not None}
+        if interests:
+            body["interests"] = interests
+        permissions = tuple(
+            (name, answer) for name, getter in self._permissions if (answer := getter(party)) is not None
+        )
+        tags = distinct_tags((*self._tags_of(party), *more_tags))
         if tags:
             body["tags"] = list(tags)
         try:
-            return MemberPayload(address, _encode(body).encode(), tags)
+            return MemberPayload(address, _encode(body).encode(), tags, permissions)
         except (UnicodeEncodeError, TypeError, ValueError):
             raise MappingError("a value cannot be written as JSON text", reason="bad_text") from None
 
     def _tags_of(self, party: Party) -> tuple[str, ...]:
         if not self._tags:
             return ()
-        found = [tag for getter in self._tags for tag in getter(party)]
-        return tuple(dict.fromkeys(found))
+        return tuple(tag for getter in self._tags for tag in getter(party))
 
 
 def _getter(source: FieldSource, tag: str, mapping: MemberMapping) -> Callable[[Party], Any]:
-    if callable(source):
-        function = source
-        return lambda party: guarded(function, party, tag)
     if source == "phone":
         return _phone
     if source == "address":
         placeholder = mapping.address_placeholder
         return lambda party: member_address(party.address, placeholder=placeholder)
-    if source.startswith("raw."):
-        path = source.split(".")[1:]
-        return lambda party: _walk(party.raw, path)
-    name = source
-    return lambda party: getattr(party, name, "")
+    return field_getter(source, tag)
+
+
+def _interest_id(name: str, audience: Audience) -> str:
+    if name not in audience.interests:
+        raise ConfigurationError(f"interests[{name}]: the sink has not looked it up: does it know interests?")
+    return audience.interests[name]
 
 
 def _phone(party: Party) -> str:
     return clean_phone(party.phone, region=country_code(party.address.country) or None) if party.phone else ""
-
-
-def _walk(row: Any, path: Sequence[str]) -> Any:
-    for step in path:
-        row = row.get(step) if isinstance(row, Mapping) else None
-    return row
-
-
-def guarded(function: Callable[[Any], Any], record: Any, name: str) -> Any:
-    """The caller's own function; its failure concerns this record only."""
-    try:
-        return function(record)
-    except MappingError:
-        raise
-    except Exception as error:
-        message = f"the mapping function for {name} raised {type(error).__name__}"
-        raise MappingError(message, reason="mapping_failed") from error
-
-
-def _tag_getter(source: TagSource) -> Callable[[Party], tuple[str, ...]]:
-    if callable(source):
-        function = source
-        return lambda party: _as_tags(guarded(function, party, "tags"))
-    if any(name is not None for _, name, _, _ in Formatter().parse(source)):
-        template = source
-        return lambda party: _from_template(template, party)
-    fixed = (source,)
-    return lambda party: fixed
-
-
-def _as_tags(value: str | Iterable[str] | None) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else tuple(value)
-
-
-def _from_template(template: str, party: Party) -> tuple[str, ...]:
-    """The filled template; no tag at all when a part of it is missing or empty."""
-    values = {name: getattr(party, name) for name in ("key", "name", "group", "status", "language", "raw")}
-    filler = _Filled()
-    text = filler.vformat(template, (), values)
-    return () if filler.incomplete else (text,)
-
-
-class _Filled(Formatter):
-    """A formatter that notices empty and missing parts instead of failing."""
-
-    incomplete = False
-
-    def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        try:
-            value, used = super().get_field(field_name, args, kwargs)
-        except (KeyError, AttributeError, IndexError, TypeError):
-            value, used = None, field_name
-        self.incomplete = self.incomplete or value is None or value == ""
-        return value, used
