@@ -174,7 +174,7 @@ class Demo:
             f"the member of {moved} moved to the new address and kept its history",
         )
         self._expect("hello@juniper-press-new.com" in self.mailchimp.members, "the new customer is a member")
-        stored = [link.target for link in engine.lookup(source_key=order)]
+        stored = [link.target for link in engine.lookup(key=order)]
         self._expect(stored[0] in self.mailchimp.orders, f"the store has {order}")
 
     def _unsubscribe(self, engine: SyncEngine, leaving: str) -> None:
@@ -281,7 +281,7 @@ class Demo:
         self._expect(added, "the numbers add up")
 
     def _address_of(self, engine: SyncEngine, customer: str) -> str:
-        return next(link.address for link in engine.lookup(source_key=customer) if link.stream == "customers")
+        return next(link.address for link in engine.lookup(key=customer) if link.stream == "customers")
 
     def _ordinary_customers(self, engine: SyncEngine, source: Source) -> list[str]:
         """Three customers that speak, alone, for a subscribed member; those with plain keys first."""

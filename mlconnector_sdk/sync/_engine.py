@@ -236,20 +236,23 @@ class SyncEngine:
         """What was done with a record, or in a run, oldest first."""
         return list(self._parts.state.audit(self._parts.name, stream=stream, key=source_key, job_id=job_id))
 
-    def lookup(self, *, email: str | None = None, source_key: str | None = None) -> tuple[Link, ...]:
-        """Which ERP records stand behind an address, or what an ERP key became.
+    def lookup(self, *, key: str | None = None, email: str | None = None) -> tuple[Link, ...]:
+        """What an ERP key became, one link per stream that has it, or which ERP records stand behind an address.
+
+        A link of a member tells its address, its id there (`target`), and the `contact_id` that stays when the address
+        changes.
 
         Raises:
             ConfigurationError: not exactly one of the two was given.
         """
         state, name = self._parts.state, self._parts.name
-        if (email is None) == (source_key is None):
-            raise ConfigurationError("lookup: give either email= or source_key=")
+        if (email is None) == (key is None):
+            raise ConfigurationError("lookup: give either key= or email=")
         if email is not None:
             address = email.strip().lower()
             return state.links_to(name, [address]).get(address, ())
-        assert source_key is not None
-        found = (state.links(name, stream, [source_key]).get(source_key) for stream in STREAMS)
+        assert key is not None
+        found = (state.links(name, stream, [key]).get(key) for stream in STREAMS)
         return tuple(link for link in found if link is not None)
 
     def _chosen(self, streams: Iterable[str] | None) -> tuple[StreamName, ...]:
