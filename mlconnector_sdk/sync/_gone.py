@@ -1,4 +1,4 @@
-"""Records that a full scan no longer found: who they are, and whether there are too many to believe it."""
+"""Records that a full scan no longer found, told by keys that take next to no memory."""
 
 from __future__ import annotations
 
@@ -7,19 +7,10 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 
-import attrs
-
 from ..models import Link
 from ..protocols import StateStore
 
-__all__ = ["GoneRecord", "SeenKeys", "links_without_record"]
-
-
-@attrs.frozen(kw_only=True)
-class GoneRecord:
-    """An ERP key that stands behind a member and is not in the ERP any more."""
-
-    key: str
+__all__ = ["SeenKeys", "hash_of", "links_without_record"]
 
 
 class SeenKeys:
@@ -35,19 +26,20 @@ class SeenKeys:
 
     def add(self, keys: Iterable[str]) -> None:
         """Take note of the keys of a batch."""
-        self._hashes.extend(map(_hash, keys))
+        self._hashes.extend(map(hash_of, keys))
         self._sorted = False
 
     def __contains__(self, key: str) -> bool:
         if not self._sorted:
             self._hashes = array("Q", sorted(self._hashes))
             self._sorted = True
-        value = _hash(key)
+        value = hash_of(key)
         at = bisect_left(self._hashes, value)
         return at < len(self._hashes) and self._hashes[at] == value
 
 
-def _hash(key: str) -> int:
+def hash_of(key: str) -> int:
+    """Sixty-four bits that stand for a key."""
     return int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 

@@ -16,7 +16,7 @@ from ..models import AuditEntry, Checkpoint, DeadLetter, Link, Record, Unreadabl
 from ..protocols import Clock, Sink, StateStore
 from ._backfill import Backfill, NoteKey
 from ._decision import Decision
-from ._gone import GoneRecord
+from ._leaving import Finding
 from ._report import StreamReport
 from ._takeover import TAKEOVER, heir_letter
 
@@ -116,7 +116,7 @@ class Loader:
     def load(
         self,
         decider: Decider,
-        records: Sequence[Record | UnreadableRow | GoneRecord],
+        records: Sequence[Record | UnreadableRow | Finding],
         report: StreamReport,
         *,
         mark: HighWaterMark | None = None,

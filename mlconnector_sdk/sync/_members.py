@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -25,25 +24,39 @@ from ..models import (
 )
 from ..policy import SyncPolicy
 from ..protocols import Sink, StateStore
-from ._decision import Decision, Draft, raw_fingerprint, unreadable
-from ._gone import GoneRecord
+from ._decision import Decision, Draft, raw_fingerprint, settle_skip, unreadable
+from ._leaving import (
+    DORMANT,
+    Finding,
+    fall_asleep,
+    lose_the_tag,
+    marks_on,
+    sleeps_on,
+    status_only,
+    tags_only,
+)
 from ._neighbourhood import Neighbourhood
 from ._segments import inherited, permission_wishes, permissions_of, settled, stale_tags, untagging
 
-__all__ = ["MemberDecider"]
+__all__ = ["MemberDecider", "Purpose"]
 
 _MAY_HEAR_NEWS = {"unsubscribed"}
 """Suppressions under which a member's data is still kept right, without touching its status."""
 
-_REMEMBERED_SKIPS = {"cleaned", "forgotten"}
 _NOBODY: Mapping[str, Suppression] = {}
 
-
-_Draft: TypeAlias = Draft[Party] | UnreadableRow | GoneRecord
+_Draft: TypeAlias = Draft[Party] | UnreadableRow | Finding
+Purpose: TypeAlias = Literal["", "wake", "anew"]
 
 
 class MemberDecider:
-    """Turns records of one stream into decisions, given what the state knows. Reads state, writes nothing."""
+    """Turns records of one stream into decisions, given what the state knows. Reads state, writes nothing.
+
+    Args:
+        force: write what has not changed, too.
+        purpose: `"wake"`: these records are dormant no more; `"anew"`: the audience has lost their members, so they are
+            decided as if they never had one.
+    """
 
     def __init__(
         self,
@@ -55,6 +68,7 @@ class MemberDecider:
         state: StateStore,
         pipeline: str,
         force: bool = False,
+        purpose: Purpose = "",
     ) -> None:
         self.stream = stream
         self._mapper = mapper
@@ -63,11 +77,12 @@ class MemberDecider:
         self._state = state
         self._pipeline = pipeline
         self._force = force
+        self._purpose = purpose
         self._before: dict[str, Link] = {}
         self._now: datetime | None = None
         self._claimed: set[str] = set()
 
-    def draft(self, records: Iterable[Party | UnreadableRow | GoneRecord]) -> list[_Draft]:
+    def draft(self, records: Iterable[Party | UnreadableRow | Finding]) -> list[_Draft]:
         """Find each record's address; of several versions of one record the last one counts."""
         latest = {record.key: record for record in records}
         return [self._draft(record) if isinstance(record, Party) else record for record in latest.values()]
@@ -84,6 +99,8 @@ class MemberDecider:
         """Everything these records touch: two batches that share a claim must not be under way together."""
         keys = [draft.key for draft in drafts]
         self._before = self._state.links(self._pipeline, self.stream, keys)
+        if self._purpose == "anew":
+            self._before = {key: attrs.evolve(link, target="") for key, link in self._before.items()}
         addresses = {draft.address for draft in drafts if isinstance(draft, Draft)}
         addresses |= {link.address for link in self._before.values()}
         self._claimed = {f"{self.stream}:{key}" for key in keys} | (addresses - {""})
@@ -100,10 +117,11 @@ class MemberDecider:
             before = self._before.get(draft.key)
             if isinstance(draft, UnreadableRow):
                 decision = unreadable(self.stream, draft, before, replayed=self._force)
-            elif isinstance(draft, GoneRecord):
-                decision = self._let_go(draft, before, around, suppressions)
+            elif isinstance(draft, Finding):
+                decision = self._found_out(draft, before, around, suppressions, now)
             else:
                 decision = self._decide(draft, before, around, suppressions)
+            decision.news = decision.news or self._purpose == "anew"
             around.note(decision)
             decisions.append(decision)
         return decisions
@@ -129,14 +147,30 @@ class MemberDecider:
             suppression = suppressions.get(draft.address)
             if party.opted_out:
                 return self._opt_out(decision, draft.address, suppression)
-            if party.status == "inactive" and self._policy.inactive != "ignore":
-                left = self._retire(decision, draft.address, suppression, around)
-                if left is not None:
-                    return left
-            return self._keep(decision, party, draft.address, suppressions, around)
+            left = self._kept_off(decision, party, draft.address, suppression, around)
+            return left or self._keep(decision, party, draft.address, suppressions, around)
         except MappingError as error:
             decision.fail(error.reason, error.message, fingerprint=raw_fingerprint(draft.raw))
             return decision
+
+    def _kept_off(
+        self,
+        decision: Decision,
+        party: Party,
+        address: str,
+        suppression: Suppression | None,
+        around: Neighbourhood,
+    ) -> Decision | None:
+        """A record that is out of business leaves, a dormant one stays off; `None` for all others."""
+        if party.status == "inactive" and self._policy.inactive != "ignore":
+            left = self._retire(decision, address, suppression, around)
+            if left is not None:
+                return left
+        if self._purpose != "wake" and sleeps_on(party, decision.before):
+            decision.outcome, decision.reason = "skipped", DORMANT
+            decision.link, decision.news = decision.before, False
+            return decision
+        return None
 
     def _reason_to_skip(self, party: Party, address: str) -> str:
         if self.stream == "suppliers" and self._policy.suppliers == "ignore":
@@ -186,7 +220,7 @@ class MemberDecider:
         target = before.target if before and before.address == address else ""
         self._skipped(decision, "opted_out", address=address, target=target)
         if suppression is None and (decision.news or self._force):
-            decision.write = _status_only(decision.key, address, "unsubscribed", exists=bool(target))
+            decision.write = status_only(decision.key, address, "unsubscribed", exists=bool(target))
         return decision
 
     def _erase(self, decision: Decision, around: Neighbourhood) -> Decision:
@@ -200,32 +234,37 @@ class MemberDecider:
         decision.suppression = Suppression(address=before.address, reason="erased", origin=self.stream, at=self._now)
         return decision
 
-    def _let_go(
+    def _found_out(
         self,
-        gone: GoneRecord,
+        finding: Finding,
         before: Link | None,
         around: Neighbourhood,
         suppressions: Mapping[str, Suppression],
+        now: datetime,
     ) -> Decision:
+        decision = Decision(stream=self.stream, key=finding.key, raw={}, before=before)
+        suppression = suppressions.get(before.address) if before else None
+        if finding.kind == "gone":
+            return self._let_go(decision, suppression, around)
+        if finding.kind == "dormant":
+            fall_asleep(decision, self._policy, suppression, now)
+        else:
+            lose_the_tag(decision, self._policy)
+        return decision
+
+    def _let_go(self, decision: Decision, suppression: Suppression | None, around: Neighbourhood) -> Decision:
         """A record deleted in the ERP leaves like an inactive one, with what the link knows of it."""
-        decision = Decision(stream=self.stream, key=gone.key, raw={}, before=before)
+        before = decision.before
         if before is None or self._policy.inactive == "ignore":
             return self._leave_out(decision, "gone", around)
-        left = self._retire(decision, before.address, suppressions.get(before.address), around, reason="gone")
+        left = self._retire(decision, before.address, suppression, around, reason="gone")
         if left is not None:
             return left
         self._skipped(decision, "gone", address=before.address, target=before.target)
         assert decision.link is not None
         put_on = tuple(dict.fromkeys((*decision.link.details, self._policy.inactive_tag)))
         decision.link = attrs.evolve(decision.link, details=put_on)
-        tags = {"email_address": before.address, "tags": [self._policy.inactive_tag]}
-        decision.write = MemberWrite(
-            record_key=gone.key,
-            address=before.address,
-            body=json.dumps(tags, ensure_ascii=False).encode(),
-            exists=True,
-            only_if_member=True,
-        )
+        decision.write = tags_only(decision.key, before.address, on=[self._policy.inactive_tag])
         return decision
 
     def _retire(
@@ -251,7 +290,7 @@ class MemberDecider:
         status: Literal["unsubscribed", "archived"] = (
             "unsubscribed" if self._policy.inactive == "unsubscribe" else "archived"
         )
-        decision.write = _status_only(decision.key, address, status, exists=True)
+        decision.write = status_only(decision.key, address, status, exists=True)
         assert decision.link is not None
         decision.link = attrs.evolve(decision.link, taken_off=status)
         decision.news = True
@@ -337,7 +376,12 @@ class MemberDecider:
         had_member = before is not None and bool(before.target)
         moved = had_member and before is not None and before.address != address
         status: MemberStatus | None = None
-        silent = address in suppressions or around.is_opted_out(address)
+        taken_off = before.taken_off if before else ""
+        may_return = address not in suppressions and not around.is_opted_out(address) and not moved
+        if taken_off and self._policy.reactivated == "resubscribe" and may_return:
+            status, taken_off = "subscribed", ""
+        # Whoever was taken off and is to stay so stays so even where the member has to be made again.
+        silent = address in suppressions or around.is_opted_out(address) or bool(taken_off)
         born_as: MemberStatus = "unsubscribed" if silent else self._first_status()
         previous = None
         if moved and before is not None:
@@ -350,12 +394,9 @@ class MemberDecider:
             if not others_stay and (held is None or held.reason in _MAY_HEAR_NEWS):
                 # A bounced address is left behind: it says nothing about the new one.
                 previous = before.address
-        taken_off = before.taken_off if before else ""
-        may_return = address not in suppressions and not around.is_opted_out(address) and not moved
-        if taken_off and self._policy.reactivated == "resubscribe" and may_return:
-            status, taken_off = "subscribed", ""
         known_permissions = permissions_of(before, outranked)
         same_member = before if had_member and (not moved or previous) else None
+        marks = marks_on(same_member, self._policy)
         decision.write = MemberWrite(
             record_key=decision.key,
             address=address,
@@ -364,7 +405,7 @@ class MemberDecider:
             status=status,
             exists=had_member and not moved,
             previous_address=previous,
-            tags_off=stale_tags(payload, same_member, outranked),
+            tags_off=tuple(tag for tag in stale_tags(payload, same_member, outranked) if tag not in marks),
             owned_prefix=self._mapper.owned_prefix,
             permissions=permission_wishes(
                 payload, known_permissions, silent=silent or decision.suppression is not None
@@ -378,7 +419,7 @@ class MemberDecider:
             fingerprint=decision.fingerprint,
             parent=party.customer_key if isinstance(party, Contact) else "",
             contact_id=same_member.contact_id if same_member else "",
-            details=payload.tags,
+            details=(*payload.tags, *marks),
             permissions=known_permissions,
             taken_off=taken_off,
             synced_at=self._now,
@@ -421,7 +462,7 @@ class MemberDecider:
         tried = decision.link.details if decision.link else ()
         decision.take(result)
         if result.kind == "skipped":
-            self._settle_skip(decision, result, now)
+            settle_skip(decision, result, now)
         elif decision.link is not None:
             decision.link = settled(decision.link, result, tried)
 
@@ -436,27 +477,3 @@ class MemberDecider:
             heir = next((d for d in sharing if d.link is not None and d.link.address == address), None)
             if heir is not None:
                 dead.takeover = (heir.stream, heir.key)
-
-    def _settle_skip(self, decision: Decision, result: WriteResult, now: datetime) -> None:
-        assert isinstance(decision.write, MemberWrite)
-        assert decision.link is not None
-        if result.reason in _REMEMBERED_SKIPS:
-            decision.suppression = Suppression(
-                address=decision.write.address, reason=result.reason, origin="mailchimp", at=now
-            )
-        target = "" if result.reason in {"forgotten", "not_a_member"} else decision.link.target
-        decision.link = attrs.evolve(
-            decision.link,
-            state="skipped",
-            reason=decision.reason,
-            target=target,
-            contact_id=decision.link.contact_id if target else "",
-            owner=False,
-            fingerprint="",
-            taken_off="",
-        )
-
-
-def _status_only(key: str, address: str, status: MemberStatus, *, exists: bool) -> MemberWrite:
-    body = json.dumps({"email_address": address}, ensure_ascii=False).encode()
-    return MemberWrite(record_key=key, address=address, body=body, status=status, exists=exists, only_if_member=True)

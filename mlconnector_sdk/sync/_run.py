@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext
 from datetime import datetime
@@ -41,9 +41,10 @@ from ._backfill import Backfill, BatchJournal, NoteKey, StopWaiting
 from ._decision import Decision
 from ._extract import in_batches, read_ahead
 from ._flags import Flagger
-from ._gone import GoneRecord, SeenKeys, links_without_record
+from ._gone import SeenKeys, links_without_record
+from ._leaving import Brake, Finding, in_chunks
 from ._load import Decider, Loader
-from ._members import MemberDecider
+from ._members import MemberDecider, Purpose
 from ._orders import OrderDecider
 from ._report import Report, StreamReport
 from ._suppressions import Statuses, refresh_suppressions
@@ -53,7 +54,11 @@ __all__ = ["BATCH_SIZE", "Parts", "Run"]
 
 log = logging.getLogger("mlconnector_sdk.sync")
 
-_A_HANDFUL = 10
+NO_RECORD = "have no record in a full scan"
+CONFIRM_GONE = (
+    "check filters and rights of the ERP user, or, if it is meant, confirm it with "
+    "engine.reconcile(repair=True, allow_mass_leave=True)"
+)
 
 BATCH_SIZE = 500
 """Records per batch: one bulk call at most, one transaction."""
@@ -251,33 +256,52 @@ class Run:
         for _, is_missing in links_without_record(parts.state, parts.name, stream, seen):
             members += 1
             missing += is_missing
-        if missing > max(_A_HANDFUL, members * parts.policy.most_leaving):
-            report.error = (
-                f"{missing} of {members} members have no record in a full scan: nobody was taken off; check filters "
-                "and rights of the ERP user, or raise policy.most_leaving for one run"
-            )
+        report.error = Brake(parts.policy.most_leaving).refusal(missing, members, why=NO_RECORD, cure=CONFIRM_GONE)
+        if report.error:
             log.warning("%s: %d of %d members have no record in a full scan", stream, missing, members)
-            return
-        if missing:
-            decider = self._decider(stream)
+        elif missing:
             links = links_without_record(parts.state, parts.name, stream, seen)
-            keys = [link.key for link, is_missing in links if is_missing]
-            with self._loading(decider, report) as loader:
-                for start in range(0, len(keys), BATCH_SIZE):
-                    gone = list(self._gone(stream, keys[start : start + BATCH_SIZE]))
-                    if gone:
-                        loader.load(decider, gone, report)
+            self.let_go(stream, [link.key for link, is_missing in links if is_missing])
 
-    def _gone(self, stream: StreamName, keys: Sequence[str]) -> Iterator[GoneRecord]:
+    def let_go(self, stream: StreamName, keys: Iterable[str]) -> int:
+        """Members of these records leave by policy, if the ERP denies the records when asked; returns how many."""
+        return self.settle(stream, (gone for some in in_chunks(keys, BATCH_SIZE) for gone in self.denied(stream, some)))
+
+    def denied(self, stream: StreamName, keys: Sequence[str]) -> Iterator[Finding]:
         """Those of the keys that the ERP denies when asked: that a scan did not meet them proves nothing alone."""
         found = {
             record.key
             for page in self._parts.source.fetch(stream, keys)
             for record in (*page.records, *page.unreadable)
         }
-        for key in keys:
-            if key not in found:
-                yield GoneRecord(key=key)
+        return (Finding(key=key, kind="gone") for key in keys if key not in found)
+
+    def settle(self, stream: StreamName, findings: Iterable[Finding]) -> int:
+        """Do what follows for the members from what was found out about their records; returns how many there were."""
+        decider, report, count = self._decider(stream), self._report.stream(stream), 0
+        with self._loading(decider, report) as loader:
+            for some in in_chunks(findings, BATCH_SIZE):
+                loader.load(decider, some, report)
+                count += len(some)
+        return count
+
+    def rewrite(self, stream: StreamName, keys: Iterable[str], *, purpose: Purpose = "") -> None:
+        """Load these records from the ERP and write their members, changed or not; see `MemberDecider`.
+
+        Records that are not found stay as they are, unless the audience lost their members: then nothing is left.
+        """
+        decider = self._decider(stream, force=True, purpose=purpose)
+        with self._loading(decider, self._report.stream(stream)) as loader:
+            for some in in_chunks(keys, BATCH_SIZE):
+                pages = self._parts.source.fetch(stream, some)
+                batch: list[Record | UnreadableRow | Finding] = [
+                    row for page in pages for row in (*page.records, *page.unreadable)
+                ]
+                if purpose == "anew":
+                    found = {row.key for row in batch}
+                    batch += [Finding(key=key, kind="gone") for key in some if key not in found]
+                if batch:
+                    loader.load(decider, batch, self._report.stream(stream))
 
     def _reload(self, stream: StreamName, letters: Sequence[DeadLetter]) -> None:
         decider, report = self._decider(stream, force=True), self._report.stream(stream)
@@ -334,7 +358,7 @@ class Run:
                 self._reload(stream, heirs)
                 pass_on(parts.state, self._commit, heirs, pipeline=parts.name, clock=parts.clock)
 
-    def _decider(self, stream: StreamName, *, force: bool = False) -> Decider:
+    def _decider(self, stream: StreamName, *, force: bool = False, purpose: Purpose = "") -> Decider:
         parts = self._parts
         if stream == "orders":
             if parts.store is None:
@@ -357,6 +381,7 @@ class Run:
             state=parts.state,
             pipeline=parts.name,
             force=force,
+            purpose=purpose,
         )
 
     def _loader(self, decider: Decider) -> Loader:

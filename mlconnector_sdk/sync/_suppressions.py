@@ -62,9 +62,7 @@ class Statuses:
             kept = tuple(held for held in news.suppressions if held.reason != "unsubscribed")
             news = attrs.evolve(news, suppressions=kept)
         if told is not None:
-            news = attrs.evolve(
-                told, suppressions=news.suppressions, lifted=news.lifted, audit=news.audit + told.audit
-            )
+            news = attrs.evolve(told, suppressions=news.suppressions, lifted=news.lifted, audit=news.audit + told.audit)
         if news.suppressions or news.lifted or news.audit:
             self.commit(news)
         return silent, back
