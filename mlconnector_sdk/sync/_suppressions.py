@@ -57,15 +57,25 @@ class Statuses:
             origin=self.origin,
         )
         silent, back = {held.address for held in news.suppressions}, set(news.lifted)
-        told = self.flagger.tell(news.suppressions) if self.flagger else None
+        if news.suppressions or news.lifted or news.audit or news.links:
+            self.commit(self.by_policy(news))
+        return silent, back
+
+    def by_policy(self, news: Checkpoint) -> Checkpoint:
+        """The same, once the ERP was told, and without the suppressions that are only to be noted.
+
+        Raises:
+            FatalError, ConfigurationError: nothing can be flagged before somebody mends it.
+        """
+        if self.flagger is not None and news.suppressions:
+            told = self.flagger.tell(news.suppressions)
+            news = attrs.evolve(
+                news, dead_letters=told.dead_letters, settled=told.settled, audit=news.audit + told.audit
+            )
         if not self.keep_unsubscribes:
             kept = tuple(held for held in news.suppressions if held.reason != "unsubscribed")
             news = attrs.evolve(news, suppressions=kept)
-        if told is not None:
-            news = attrs.evolve(told, suppressions=news.suppressions, lifted=news.lifted, audit=news.audit + told.audit)
-        if news.suppressions or news.lifted or news.audit:
-            self.commit(news)
-        return silent, back
+        return news
 
 
 def refresh_suppressions(sink: Sink, statuses: Statuses) -> int:
@@ -84,23 +94,42 @@ def _checkpoint(
 ) -> Checkpoint:
     addresses = [member.address for member in members]
     held = state.suppressions(pipeline, addresses)
+    links = state.links_to(pipeline, addresses)
     silent = [member for member in members if member.status not in MAILABLE]
-    links = state.links_to(pipeline, [member.address for member in silent])
-    news = [member for member in silent if _is_news(member, held, links.get(member.address, ()))]
+    news = [member for member in silent if _is_news(member, held, links.get(member.address, ()), origin)]
     return Checkpoint(
         pipeline=pipeline,
         job_id=job_id,
         suppressions=tuple(Suppression(address=m.address, reason=m.status, origin=origin, at=now) for m in news),
         lifted=tuple(m.address for m in members if m.status in MAILABLE and _held_by(origin, held.get(m.address))),
+        links=tuple(link for member in members for link in _seen_as(member, links.get(member.address, ()))),
         audit=tuple(_audit(news, links, job_id=job_id, now=now)),
     )
 
 
-def _is_news(member: AudienceMember, held: Mapping[str, Suppression], links: Sequence[Link]) -> bool:
-    """What this library itself took off is no will of the person, and is not held against them."""
+def _is_news(member: AudienceMember, held: Mapping[str, Suppression], links: Sequence[Link], origin: str) -> bool:
+    """What this library itself took off is no will of the person, and is not held against them.
+
+    Nor does the audience cover what somebody else said: a complaint, a bounce elsewhere, an erasure.
+    """
     known = held.get(member.address)
-    by_us = any(link.taken_off == member.status for link in links)
-    return not by_us and (known is None or known.reason != member.status)
+    by_us = any(_is_ours(link, member) for link in links)
+    return not by_us and (known is None or (known.origin == origin and known.reason != member.status))
+
+
+def _is_ours(link: Link, member: AudienceMember) -> bool:
+    """The member has the status that this library gave it, and did not take it by its own hand as well."""
+    own_hand = member.status == "unsubscribed" and bool(member.reason) and "admin" not in member.reason.lower()
+    return bool(link.taken_off) and link.taken_off == member.status and not own_hand
+
+
+def _seen_as(member: AudienceMember, links: Sequence[Link]) -> Iterator[Link]:
+    """Those of the links that change with what was seen: where the member stands, and that it is not off by us now."""
+    for link in links:
+        if link.target and not _is_ours(link, member):
+            seen = attrs.evolve(link, standing=member.status, taken_off="")
+            if seen != link:
+                yield seen
 
 
 def _held_by(origin: str, suppression: Suppression | None) -> bool:
