@@ -118,8 +118,8 @@ class Deliveries:
 
     # Transactional
 
-    def send_transactional(self, url: str, events: Sequence[Mapping[str, Any]], *, key: str) -> Delivery:
-        """Deliver a batch of events, 1,000 at the most; it waits behind those that wait already."""
+    def make_transactional(self, url: str, events: Sequence[Mapping[str, Any]], *, key: str) -> Delivery:
+        """A delivery of up to 1,000 events that is not sent."""
         if len(events) > 1000:
             raise ValueError("one delivery has 1,000 events at the most")
         now = self._audience.now()
@@ -127,7 +127,11 @@ class Deliveries:
         sign = _transactional_signature(url, key)
         delivery = Delivery(url=url, origin="transactional", body=body, due=now, sign=sign)
         delivery.headers = sign(body, now)
-        return self._enqueue(delivery)
+        return delivery
+
+    def send_transactional(self, url: str, events: Sequence[Mapping[str, Any]], *, key: str) -> Delivery:
+        """Deliver up to 1,000 events; they wait behind those that wait already."""
+        return self._enqueue(self.make_transactional(url, events, key=key))
 
     def check_transactional(self, url: str) -> bool:
         """Try an address as before a webhook is made of it: HEAD, and when that fails an empty delivery."""
