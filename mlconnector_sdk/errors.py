@@ -4,7 +4,8 @@
 
     MLConnectorError
     ├── ConfigurationError          nothing was sent: mend the settings
-    │   └── MissingDependencyError  install the named extra
+    │   ├── MissingDependencyError  install the named extra
+    │   └── VaultError              a secret cannot be had: mend key, file or entry
     ├── TransientError              the same call may work later; `retry_after` in seconds when known
     │   ├── RateLimitError          too many calls, seats or connections
     │   ├── UnavailableError        the far side is down, in maintenance, or out of reach
@@ -54,6 +55,7 @@ __all__ = [
     "TimeoutExceededError",
     "TransientError",
     "UnavailableError",
+    "VaultError",
     "WebhookError",
 ]
 
@@ -129,6 +131,16 @@ class MissingDependencyError(ConfigurationError):
     """An optional library is not installed; the message names the extra."""
 
     default_reason = "missing_dependency"
+
+
+class VaultError(ConfigurationError):
+    """A secret cannot be read or kept; the message names the entry and the cure, and never the secret.
+
+    `reason` tells apart: `no_secret` (none of that name), `wrong_key`, `changed` (an entry is not what was sealed under
+    its name), `no_key`, `vault_file`, and `secret` (a value or a name that cannot be kept).
+    """
+
+    default_reason = "vault"
 
 
 class TransientError(MLConnectorError):

@@ -18,7 +18,7 @@ from tests._imports import Import, cycles_in, imports_of, modules_of
 PACKAGE = "mlconnector_sdk"
 
 LAYERS = [
-    {"_version", "errors", "models", "cursors", "events"},
+    {"_version", "_secret", "errors", "models", "cursors", "events"},
     {"protocols", "retry", "_converter", "_json_stream", "policy"},
     {"_http", "credentials", "auth"},
     {"sources", "mailchimp", "mapping", "state", "progress"},
@@ -31,7 +31,7 @@ SAME_LAYER = {
     ("models", "cursors"),
     ("protocols", "retry"),
     ("auth", "_http"),
-    ("auth", "credentials"),
+    ("credentials", "auth"),  # a vault keeps tokens
     ("config", "sync"),
     ("demo", "testing"),
     ("testing", "agents"),  # the simulated Sage 100 answers through the real agent
