@@ -5,6 +5,7 @@ And as what tells us things by itself: its webhooks, verified and parsed.
 
 from ..models import Store
 from ._account import MailchimpAccount
+from ._hooks import Webhook, Webhooks, webhook_secret_name
 from ._oauth import MailchimpOAuth
 from ._signatures import verify_url_secret
 from ._sink import MailchimpSink
@@ -15,7 +16,10 @@ __all__ = [
     "MailchimpOAuth",
     "MailchimpSink",
     "Store",
+    "Webhook",
+    "Webhooks",
     "parse_transactional_webhook",
     "parse_webhook",
     "verify_url_secret",
+    "webhook_secret_name",
 ]

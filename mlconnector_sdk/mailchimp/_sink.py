@@ -30,9 +30,10 @@ from ._audience import AudienceReader, create_merge_field
 from ._batches import POLLING, Batches
 from ._bulk import BulkWriter
 from ._checks import check
-from ._client import MailchimpClient, Token
+from ._client import MOST_CONNECTIONS, MailchimpClient, Token
 from ._ecommerce import OrderWriter, StoreKeeper
 from ._erasure import forget
+from ._hooks import Webhooks
 from ._members import MemberWriter
 from ._order_batches import BATCH_FROM, LARGEST_BATCH, OrderBatchWriter
 from ._wire import SYSTEM
@@ -42,7 +43,6 @@ __all__ = ["MailchimpSink"]
 log = logging.getLogger("mlconnector_sdk.mailchimp")
 
 MOST_MEMBERS_IN_A_CALL = 500
-MOST_CONNECTIONS = 10
 # No limit is documented; the vendor's own example has a thousand.
 MOST_OPERATIONS_IN_A_BATCH = 1000
 
@@ -54,14 +54,14 @@ class MailchimpSink:
     write's own `status` says so. All write methods may be called from several threads and repeated without harm.
 
     Args:
-        auth: an API key, whole with its data centre (`…-us6`), or an object with an `access_token`, asked for each
-            request.
+        auth: an API key, whole with its data centre (`…-us6`); a `MailchimpAccount`, or the text that is kept of it; or
+            an object with an `access_token`, asked for each request.
         list_id: the audience's id.
         store: the e-commerce store that orders go to; without one, orders cannot be written.
         concurrency: simultaneous requests, 10 at the most. All sinks of one account in this process share the smallest
             of their numbers, because Mailchimp allows ten per user over all programs.
         base_url: the API root with its version, such as `https://us6.api.mailchimp.com/3.0`, for proxies and tests;
-            otherwise the key's data centre tells it.
+            otherwise the account or the key's data centre tells it.
         retry: how often and how long transient errors are tried again.
         bulk_size: members per bulk call at the most, up to 500. Calls begin smaller and grow while they are quick.
         batch_from: so many new orders at once go in batches, which cost few calls and which Mailchimp works on by
@@ -106,6 +106,7 @@ class MailchimpSink:
         self._concurrency = concurrency
         self._client = MailchimpClient(auth, base_url=base_url, concurrency=concurrency, retry=retry or RetryPolicy())
         self._reader = AudienceReader(self._client, list_id)
+        self._webhooks = Webhooks(self._client, self._reader, list_id)
         self._members = MemberWriter(self._client, list_id)
         self._bulk = BulkWriter(self._client, list_id, single=self._members, threads=concurrency, largest=bulk_size)
         self._keeper = StoreKeeper(self._client, store, list_id) if store else None
@@ -149,6 +150,11 @@ class MailchimpSink:
         """So many new orders at once go in batches; `None`: never."""
         return self._batch_from
 
+    @property
+    def webhooks(self) -> Webhooks:
+        """What Mailchimp tells of this audience by itself, and to which address."""
+        return self._webhooks
+
     def attach(
         self,
         *,
@@ -161,33 +167,49 @@ class MailchimpSink:
 
     # Before the first write
 
-    def check(self, wanted: Sequence[MergeField] = ()) -> Iterator[CheckResult]:
-        """Rows on connection, role, audience, opt-in, merge fields and store; never raises, writes nothing."""
-        return check(self._client, self.list_id, self.store, wanted)
+    def check(
+        self, wanted: Sequence[MergeField] = (), *, interests: Sequence[str] = (), permissions: Sequence[str] = ()
+    ) -> Iterator[CheckResult]:
+        """Rows on connection, role, audience, opt-in, merge fields, interests and permissions by name, and store.
 
-    def inspect(self, wanted: Sequence[MergeField] = ()) -> Audience:
+        Never raises, writes nothing.
+        """
+        return check(self._client, self.list_id, self.store, wanted, interests=interests, permissions=permissions)
+
+    def inspect(
+        self, wanted: Sequence[MergeField] = (), *, interests: Sequence[str] = (), permissions: Sequence[str] = ()
+    ) -> Audience:
         """The audience as it is, and which of the wanted merge fields are missing; writes nothing.
 
         Raises:
-            ConfigurationError: there is no such audience, or the store belongs to another one.
+            ConfigurationError: there is no such audience, it lacks an interest or a permission, or the store belongs to
+                another one.
         """
-        audience = self._reader.audience(wanted)
+        audience = self._reader.audience(wanted, interests=interests, permissions=permissions)
         if self._keeper is not None:
             self._keeper.settings()
         return audience
 
-    def prepare(self, wanted: Sequence[MergeField] = (), *, wake: bool = True) -> Audience:
+    def prepare(
+        self,
+        wanted: Sequence[MergeField] = (),
+        *,
+        wake: bool = True,
+        interests: Sequence[str] = (),
+        permissions: Sequence[str] = (),
+    ) -> Audience:
         """Create missing merge fields and the store, and wake a store that an interrupted run left syncing.
 
         With `wake=False` such a store stays as it is: Mailchimp still works on what that run handed over.
 
-        The answer's `merge_fields` hold the new ones too; `missing` are the wanted ones that were absent.
+        The answer's `merge_fields` hold the new ones too; `missing` are the wanted ones that were absent. Interests and
+        marketing permissions are never created: which of them there are is for people to decide.
 
         Raises:
-            ConfigurationError: there is no such audience, a merge field cannot be created, or the store belongs to
-                another audience.
+            ConfigurationError: there is no such audience, a merge field cannot be created, an interest or a permission
+                is missing, or the store belongs to another audience.
         """
-        audience = self._reader.audience(wanted)
+        audience = self._reader.audience(wanted, interests=interests, permissions=permissions)
         for field in audience.missing:
             create_merge_field(self._client, self._reader.root, field)
         if audience.missing:

@@ -179,6 +179,12 @@ class Problem:
         return f"{said} ({names})" if names else said
 
     @property
+    def wording(self) -> str:
+        """What Mailchimp itself said of the fields, or else at all, without addresses and quoted values."""
+        said = [message for _, message in self.fields if message] or [self.detail or self.title or "refused"]
+        return _redacted("; ".join(said))
+
+    @property
     def items(self) -> frozenset[int]:
         """Positions of the members that a refused bulk call blames, when it names any."""
         found = (re.match(r"members\.(?:item:)?(\d+)\b", field) for field, _ in self.fields)

@@ -84,3 +84,18 @@ def test_writing_orders_keeps_the_contract(fake, sink):
     result = sink.write_orders([order_write(items={}, body={"financial_status": "refunded"}, exists=True)])[0]
     assert "updated" == result.kind
     _check_log(fake)
+
+
+def test_managing_webhooks_keeps_the_contract(fake, sink):
+    """Webhooks are listed, made, changed, replaced and taken away by documented requests."""
+    kept: list[str] = []
+    for url in ("https://hooks.acme.org/one", "https://hooks.acme.org/two"):
+        sink.webhooks.ensure(url, save_secret=kept.append)
+    sink.webhooks.ensure(url, save_secret=kept.append, events=["unsubscribe", "sms_unsubscribe"])
+    sink.webhooks.ensure(url, save_secret=kept.append, renew=True)
+    fake.fail_next(drop="after", method="POST", path="/webhooks")
+    sink.webhooks.ensure("https://hooks.acme.org/three", save_secret=kept.append)
+    assert (4, 3) == (len(kept), len(sink.webhooks.list()))
+    assert sink.webhooks.remove(url)
+    fake.log[:] = [entry for entry in fake.log if entry.status]
+    _check_log(fake)
