@@ -178,16 +178,30 @@ class Sink(Protocol):
     ) -> None:
         """An engine's wishes: its retry policy if it has one, who is told of pauses, and what time it is here."""
 
-    def check(self, wanted: Sequence[MergeField]) -> Iterable[CheckResult]:
-        """Try connection, key, audience, merge fields and store; never raises, writes nothing."""
+    def check(
+        self, wanted: Sequence[MergeField], *, interests: Sequence[str] = (), permissions: Sequence[str] = ()
+    ) -> Iterable[CheckResult]:
+        """Try connection, key, audience, merge fields, names and store; never raises, writes nothing."""
         ...
 
-    def inspect(self, wanted: Sequence[MergeField]) -> Audience:
+    def inspect(
+        self, wanted: Sequence[MergeField], *, interests: Sequence[str] = (), permissions: Sequence[str] = ()
+    ) -> Audience:
         """Read what `prepare` would find, and write nothing."""
         ...
 
-    def prepare(self, wanted: Sequence[MergeField], *, wake: bool = True) -> Audience:
+    def prepare(
+        self,
+        wanted: Sequence[MergeField],
+        *,
+        wake: bool = True,
+        interests: Sequence[str] = (),
+        permissions: Sequence[str] = (),
+    ) -> Audience:
         """Create missing merge fields and the store; must come before the first write.
+
+        Interests and marketing permissions are found by name: the audience's `interests` hold the ids, and a name it
+        lacks is a `ConfigurationError`.
 
         A store that an interrupted run left marked as loading history is woken, unless `wake` is false because the far
         side still works on what that run handed over.

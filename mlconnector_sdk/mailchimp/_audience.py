@@ -10,6 +10,7 @@ import attrs
 
 from ..errors import ConfigurationError, RecordNotFoundError
 from ..models import Audience, AudienceMember, MemberStatus, MergeField, member_id
+from ._choices import check_permissions, interest_ids
 from ._client import LARGEST_PAGE, MailchimpClient
 from ._wire import SYSTEM, RefusedError, address_key, path
 
@@ -30,19 +31,30 @@ class AudienceReader:
         self._list_id = list_id
         self.root = path("lists", list_id)
 
-    def audience(self, wanted: Sequence[MergeField]) -> Audience:
+    def audience(
+        self, wanted: Sequence[MergeField], *, interests: Sequence[str] = (), permissions: Sequence[str] = ()
+    ) -> Audience:
         """The audience as it is, and which of the wanted merge fields it lacks.
 
+        Args:
+            wanted: merge fields.
+            interests, permissions: names that must be there; nothing is read of them when there are none.
+
         Raises:
-            ConfigurationError: the account has no such audience; the message lists those it has.
+            ConfigurationError: the account has no such audience, or that lacks an interest or permission; the message
+                lists those it has.
         """
         try:
             settings = self._client.get(
-                self.root, operation="GET audience", fields="id,name,double_optin,stats.member_count"
+                self.root,
+                operation="GET audience",
+                fields="id,name,double_optin,marketing_permissions,stats.member_count",
             )
         except RecordNotFoundError:
             raise ConfigurationError(self.unknown_audience(), system=SYSTEM, reason="unknown_audience") from None
         fields = self.merge_fields()
+        offered = bool(settings.get("marketing_permissions"))
+        check_permissions(self._client, self.root, permissions, offered=offered)
         return Audience(
             list_id=self._list_id,
             name=str(settings.get("name", "")),
@@ -50,6 +62,7 @@ class AudienceReader:
             member_count=int((settings.get("stats") or {}).get("member_count") or 0),
             merge_fields=fields,
             missing=tuple(field for field in wanted if field.tag not in fields),
+            interests=interest_ids(self._client, self.root, interests),
         )
 
     def unknown_audience(self) -> str:

@@ -25,17 +25,28 @@ _WRITING_ROLES = frozenset({"owner", "admin", "manager"})
 
 
 def check(
-    client: MailchimpClient, list_id: str, store: Store | None, wanted: Sequence[MergeField]
+    client: MailchimpClient,
+    list_id: str,
+    store: Store | None,
+    wanted: Sequence[MergeField],
+    *,
+    interests: Sequence[str] = (),
+    permissions: Sequence[str] = (),
 ) -> Iterator[CheckResult]:
     """The rows, in the order in which things depend on each other; the first that bars the rest is the last."""
     client = client.without_retries()
-    rows: list[Callable[[], Iterator[CheckResult]]] = [
-        lambda: _connection(client),
-        lambda: _audience(AudienceReader(client, list_id), wanted),
-    ]
+    reader = AudienceReader(client, list_id)
+    rows: dict[str, Callable[[], Iterator[CheckResult]]] = {
+        "connection": lambda: _connection(client),
+        "audience": lambda: _audience(reader, wanted),
+    }
+    if interests:
+        rows["interests"] = lambda: _there("interests", len(reader.audience((), interests=interests).interests))
+    if permissions:
+        rows["permissions"] = lambda: _permissions(reader, permissions)
     if store is not None:
-        rows.append(lambda: _store(StoreKeeper(client, store, list_id)))
-    for what, row in zip(("connection", "audience", "store"), rows, strict=False):
+        rows["store"] = lambda: _store(StoreKeeper(client, store, list_id))
+    for what, row in rows.items():
         try:
             yield from row()
         except MLConnectorError as error:
@@ -76,6 +87,15 @@ def _merge_fields(audience: Audience, wanted: Sequence[MergeField]) -> Iterator[
         return
     missing = ", ".join(field.tag for field in audience.missing)
     yield _row("merge fields", f"will be created: {missing}" if missing else f"all {len(wanted)} there")
+
+
+def _permissions(reader: AudienceReader, permissions: Sequence[str]) -> Iterator[CheckResult]:
+    reader.audience((), permissions=permissions)
+    yield from _there("permissions", len(permissions))
+
+
+def _there(what: str, count: int) -> Iterator[CheckResult]:
+    yield _row(what, f"all {count} there")
 
 
 def _fits(wanted: str, found: str) -> bool:

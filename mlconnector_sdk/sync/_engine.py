@@ -152,7 +152,11 @@ class SyncEngine:
         parts = self._parts
         rows = [self._check_state()]
         rows += parts.source.check()
-        rows += parts.sink.check(parts.mapping.wanted_fields())
+        rows += parts.sink.check(
+            parts.mapping.wanted_fields(),
+            interests=parts.mapping.wanted_interests(),
+            permissions=parts.mapping.wanted_permissions(),
+        )
         return Checks(rows)
 
     def _check_state(self) -> CheckResult:

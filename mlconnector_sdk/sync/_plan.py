@@ -42,8 +42,15 @@ class ForetellingSink:
     def store(self) -> Store | None:
         return self._sink.store
 
-    def prepare(self, wanted: Sequence[MergeField], *, wake: bool = True) -> Audience:
-        return self._sink.inspect(wanted)
+    def prepare(
+        self,
+        wanted: Sequence[MergeField],
+        *,
+        wake: bool = True,
+        interests: Sequence[str] = (),
+        permissions: Sequence[str] = (),
+    ) -> Audience:
+        return self._sink.inspect(wanted, interests=interests, permissions=permissions)
 
     def write_members(self, writes: Sequence[MemberWrite]) -> list[WriteResult]:
         return [_foretold_member(write) for write in writes]

@@ -123,10 +123,15 @@ class Run:
         self._report.suppressed = refresh_suppressions(parts.sink, self.statuses)
         if flagger is not None:
             flagger.tell_again(waiting, self._commit)
-        wanted = parts.mapping.wanted_fields()
+        mapping = parts.mapping
         # While Mailchimp works on batches of an interrupted run, its automations must stay quiet about them.
         busy = self._journal.entries()
-        self._audience = parts.sink.prepare(wanted, wake=False) if busy else parts.sink.prepare(wanted)
+        self._audience = parts.sink.prepare(
+            mapping.wanted_fields(),
+            wake=not busy,
+            interests=mapping.wanted_interests(),
+            permissions=mapping.wanted_permissions(),
+        )
 
     def _flagger(self) -> Flagger | None:
         parts = self._parts
