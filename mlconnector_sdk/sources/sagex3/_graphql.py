@@ -12,6 +12,7 @@ import attrs
 import httpx
 
 from ..._http import checked_url
+from ..._secret import revealed
 from ...auth import BasicLogin, CloudPairing, OAuth2ClientCredentials, OAuth2Token, SelfSignedJWT
 from ...protocols import SystemClock
 from ...retry import RetryPolicy
@@ -112,7 +113,7 @@ class SageX3GraphQL:
         """The whole address, and what every document is sent with: on premise the endpoint is not part of it."""
         address = checked_url(self.graphql_url.strip(), SYSTEM)
         path, endpoint = urlsplit(address).path, self.endpoint.strip()
-        key = self.auth.api_key if isinstance(self.auth, OAuth2ClientCredentials) else ""
+        key = revealed(self.auth.api_key) if isinstance(self.auth, OAuth2ClientCredentials) else ""
         headers = {"X-API-Key": key} if key else {}
         if "/service/" in path:
             return address, headers

@@ -107,11 +107,20 @@ def _by_errors(reply: HttpReply, operation: str, body: Mapping[str, Any]) -> MLC
         )
     if reply.status >= 500 or _TRANSIENT.search(whole):
         return ServerFaultError("the service fails on this query at the moment", retry_after=retry_after(reply))
+    return _refusal(operation, whole, texts)
+
+
+def _refusal(operation: str, whole: str, texts: Iterable[str]) -> MLConnectorError:
+    """What would be refused again: a name, a size, a question."""
     if _ENDPOINT.search(whole):
         return ConfigurationError(
             "the server does not know the endpoint: check endpoint=, which is the name of the Syracuse endpoint, not "
             "always the folder's",
             reason="no_endpoint",
+        )
+    if "introspection" in whole.casefold():
+        return ContractError(
+            "the service does not show its schema, by which names are found: allow introspection", reason="no_schema"
         )
     about = ", ".join(_names(texts))
     if _TOO_MANY.search(whole) and not about:

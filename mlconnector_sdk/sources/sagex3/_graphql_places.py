@@ -36,6 +36,11 @@ class Place:
     leaves: tuple[str, ...]
 
     @property
+    def is_many(self) -> bool:
+        """Whether it is in rows behind a `query`."""
+        return any(step.many for step in self.steps)
+
+    @property
     def name(self) -> str:
         """For people: `defaultAddress.addressEmails.addressEmail`."""
         return ".".join([*(step.name for step in self.steps), self.leaves[-1]])

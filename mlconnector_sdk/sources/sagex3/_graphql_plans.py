@@ -29,7 +29,6 @@ _OPTIONAL_KEY = "BPATYP"
 
 _DAYS = frozenset({"UPDDAT", "CREDAT"})
 _LINE_NEEDS = {"ITMREF": "ITMREF", "QTY": "QTY", "AMTNOTLIN|NETPRINOT|NETPRI": "NETPRI"}
-_PRESENT = "ITMREF"
 
 
 @attrs.frozen
@@ -38,6 +37,11 @@ class Field:
 
     code: str
     places: tuple[Place, ...]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is one value at the most."""
+        return len(self.places) == 1 and not self.places[0].is_many
 
 
 @attrs.frozen(kw_only=True)

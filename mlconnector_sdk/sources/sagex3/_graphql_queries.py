@@ -126,13 +126,16 @@ def _alike(conditions: Sequence[Condition]) -> bool:
 
 
 def by_ways(plan: Plan, conditions: Sequence[Condition]) -> dict[str, str]:
-    """Filters of rows that meet one of some conditions, in the spellings that services may know, the best first."""
+    """Filters of rows that meet one of some conditions, in the spellings that services may know, the best first.
+
+    What a plan has no place for is left out: a node of partners' addresses alone has no kind of owner.
+    """
     if len(conditions) == 1:
         return {"one": all_of(plan, conditions[0])}
     ways = {}
-    if _alike(conditions):
-        code = next(iter(conditions[0]))
-        ways["_in"] = _written(_at(_place(plan, code), {"_in": [_value(code, one[code]) for one in conditions]}))
+    code = next(iter(conditions[0]))
+    if _alike(conditions) and (place := plan.place(code)) is not None:
+        ways["_in"] = _written(_at(place, {"_in": [_value(code, one[code]) for one in conditions]}))
     ways["_or"] = _written({"_or": [_all(plan, condition) for condition in conditions]})
     return ways
 
@@ -145,16 +148,9 @@ def all_of(plan: Plan, condition: Condition) -> str:
 def _all(plan: Plan, condition: Condition) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for code, value in condition.items():
-        if plan.place(code) is not None or not isinstance(value, int):
-            found |= _at(_place(plan, code), {"_eq": _value(code, value)})
+        if (place := plan.place(code)) is not None:
+            found |= _at(place, {"_eq": _value(code, value)})
     return found
-
-
-def _place(plan: Plan, code: str) -> Place:
-    place = plan.place(code)
-    if place is None:
-        raise KeyError(code)
-    return place
 
 
 def _at(place: Place, test: Any) -> dict[str, Any]:

@@ -31,7 +31,7 @@ __all__ = ["GraphQLConnection", "Watch"]
 log = logging.getLogger("mlconnector_sdk.sources.sagex3")
 
 _SMALLEST_PAGE = 5
-_KEYS_AT_ONCE = 50
+_KEYS_AT_ONCE = 100
 _SIGN_IN = "sign in"
 
 

@@ -19,6 +19,10 @@ MORE = "$more"
 """Where a row keeps its node while collections of it were not given whole."""
 
 
+_LINE = {"ITMREF": None}
+"""By this member lines are known, with or without a product."""
+
+
 @attrs.frozen(kw_only=True)
 class Rows:
     """One answer of a list; `cursor` is `None` on the last page."""
@@ -37,10 +41,11 @@ def page_in(query: Any) -> Rows:
     if not isinstance(edges, list) or not all(isinstance(edge, dict) for edge in edges):
         raise ContractError("expected a list of records (edges)", reason="no_list")
     info = query.get("pageInfo")
-    more = isinstance(info, dict) and info.get("hasNextPage") is True
-    cursor = info.get("endCursor") if more else None
-    if more and not (isinstance(cursor, str) and cursor):
-        raise ContractError("the server tells of a next page and gives no cursor to it", reason="no_cursor")
+    cursor = None
+    if isinstance(info, dict) and info.get("hasNextPage") is True:
+        cursor = info.get("endCursor")
+        if not (isinstance(cursor, str) and cursor):
+            raise ContractError("the server tells of a next page and gives no cursor to it", reason="no_cursor")
     return Rows(nodes=[edge["node"] for edge in edges if isinstance(edge.get("node"), dict)], cursor=cursor)
 
 
@@ -64,7 +69,9 @@ class Shape:
         row = {"_id": node.get("_id"), **_fields(plan.fields, node)}
         if plan.lines is not None:
             lines = _below(node, (plan.lines.step,))
-            row[plan.lines.name] = [_fields(plan.lines.fields, line) for line in lines if isinstance(line, dict)]
+            row[plan.lines.name] = [
+                {**_LINE, **_fields(plan.lines.fields, line)} for line in lines if isinstance(line, dict)
+            ]
         if next(self.cut_off(node), None) is not None:
             row[MORE] = node
         return row
@@ -109,19 +116,31 @@ def _fields(fields: Sequence[Field], node: Mapping[str, Any]) -> Row:
 
 
 def _value(field: Field, node: Mapping[str, Any]) -> Any:
-    if len(field.places) == 1 and not any(step.many for step in field.places[0].steps):
-        return next(iter(_at(field.places[0], node)), None)
+    if field.is_plain:
+        return _plain(field.places[0], node)
     return [value for place in field.places for value in _at(place, node)]
 
 
+def _plain(place: Place, node: Mapping[str, Any]) -> Any:
+    at: Any = node
+    for step in place.steps:
+        at = at.get(step.name)
+        if not isinstance(at, dict):
+            return None
+    return _filled(place, at)
+
+
 def _at(place: Place, node: Mapping[str, Any]) -> list[Any]:
-    found = _below(node, place.steps) if place.steps else [node]
-    return [_filled(place, one) for one in found if isinstance(one, dict)]
+    return [_filled(place, one) for one in _below(node, place.steps) if isinstance(one, dict)]
 
 
 def _filled(place: Place, node: Mapping[str, Any]) -> Any:
-    values = [node.get(leaf) for leaf in place.leaves]
-    return next((value for value in values if value is not None and value != ""), values[-1])
+    value = None
+    for leaf in place.leaves:
+        value = node.get(leaf)
+        if value is not None and value != "":
+            break
+    return value
 
 
 def _below(node: Mapping[str, Any], steps: Sequence[Step]) -> list[Any]:

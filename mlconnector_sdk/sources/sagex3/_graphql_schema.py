@@ -165,7 +165,8 @@ class Schema:
         for package in packages:
             operations = self.kind(self._packages[package].type, retry=retry).properties
             for name in names:
-                if name in operations:
+                # A node may have nothing but mutations there.
+                if name in operations and self.kind(operations[name].type, retry=retry).is_collection:
                     kind = self.element(operations[name].type, retry=retry)
                     return Node(package, name, kind.name)
         roots = ", ".join(one for one in self._packages if one.endswith(FAMILIES)) or "neither of them"

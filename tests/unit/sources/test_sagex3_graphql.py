@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mlconnector_sdk._http import HttpReply
 from mlconnector_sdk.auth import BasicLogin, CloudPairing, OAuth2ClientCredentials
 from mlconnector_sdk.cursors import Window
 from mlconnector_sdk.errors import (
@@ -20,6 +21,8 @@ from mlconnector_sdk.errors import (
 )
 from mlconnector_sdk.retry import RetryPolicy
 from mlconnector_sdk.sources.sagex3 import SageX3, SageX3GraphQL
+from mlconnector_sdk.sources.sagex3._api import Question
+from mlconnector_sdk.sources.sagex3._graphql_answers import judge
 from mlconnector_sdk.testing import FakeClock, FakeSageX3
 from tests.unit.sources._sagex3_graphql import asked, documents, door, source_of
 
@@ -213,6 +216,15 @@ def test_a_long_document_is_read_to_its_last_line(erp, orders):
     ]
 
 
+def test_slots_beyond_the_first_page_are_read_too(erp):
+    """Collections behind a reference have pages of their own as well."""
+    slots = [f"{number}@quay.example" for number in range(1, 6)]
+    customer = erp.add_customer(name="Quay", email=slots, last=None)
+    erp.graphql.setup.rules.cap = 2
+    with source_of(erp) as source:
+        assert slots == read(source, "customers")[customer].raw["BPADDRESS.WEB"]
+
+
 def test_a_document_that_vanishes_before_its_lines_were_read_is_absent(erp):
     """What is gone is no record, and no error."""
     lines = [("BIK001", f"Line {number}", 1, "2.50") for number in range(1, 121)]
@@ -314,6 +326,32 @@ def test_a_key_with_quotes_stays_a_value(erp):
         assert [] == list(source.fetch("customers", ['x"}}) { evil', "\\", "{}"]))
 
 
+def test_what_the_schema_does_not_have_is_not_asked_for(erp):
+    """A stamp or a key without a property is refused before anything is sent."""
+    with source_of(erp, stamps=()) as source:
+        connection = source._connection
+        read(source, "suppliers")
+        sent = connection.request_count
+        with pytest.raises(ContractError, match=r"x3MasterData\.customer has no UPDDATTIM"):
+            next(connection.pages(source._entities["customers"], Question(way="latest", stamp="UPDDATTIM")))
+        with pytest.raises(ContractError, match="no property for YCODE"):
+            next(connection.matching(source._entities["customers"], [{"YCODE": "1"}]))
+
+    assert sent == connection.request_count
+
+
+def test_warnings_that_come_with_an_answer_are_counted_in_the_log(erp, caplog):
+    """Their texts may name records, and stay out of it."""
+    body = {"data": {"__typename": "Query"}, "extensions": {"diagnoses": [{"severity": 2, "message": "Ann Low"}]}}
+    caplog.set_level("INFO")
+    with source_of(erp) as source:
+        erp.fail_next(status=200, body=body, path="/xtrem/api")
+        source._connection._session.ask("query Now { __typename }", {}, "sign in")
+
+    assert "1 diagnoses" in caplog.text
+    assert "Ann" not in caplog.text
+
+
 # -- refusals ---------------------------------------------------------------------------------------------------------
 
 
@@ -350,6 +388,9 @@ ANSWERS = [
     ({"status": 200, "body": "<!DOCTYPE html><html>Sign in</html>"}, ConfigurationError, "web page"),
     ({"status": 302, "headers": {"Location": "https://evil.example"}}, ConfigurationError, "redirects"),
     ({"status": 404}, ConfigurationError, "no GraphQL service"),
+    ({"status": 401, "body": {"errors": [{"message": "jwt expired"}]}}, AuthenticationError, "the signed token"),
+    ({"status": 200, "body": {"errors": "broken"}}, ContractError, "refuses x3MasterData.customer"),
+    ({"status": 200, "body": {"errors": [{"extensions": {"diagnoses": ["y"]}}]}}, ContractError, "refuses"),
     ({"status": 403, "body": {"message": "Forbidden"}}, PermissionDeniedError, "this folder"),
     ({"status": 500}, ServerFaultError, "does not say why"),
     ({"status": 503}, UnavailableError, "not available"),
@@ -376,6 +417,12 @@ def test_an_answer_that_is_none_is_told_as_what_it_is(erp, fault, kind, message)
         erp.fail(path="/xtrem/api", **fault)
         with pytest.raises(kind, match=message):
             read(source, "customers")
+
+
+@pytest.mark.parametrize("body", [b'{"errors": [{"message": "expired"}]}', b"Unauthorized", b""])
+def test_a_refused_sign_in_is_one_whatever_its_body(body):
+    """Should no flow of tokens have told it already."""
+    assert isinstance(judge(HttpReply(status=401, headers={}, body=body), "query"), AuthenticationError)
 
 
 def test_messages_never_repeat_what_a_record_holds(erp):

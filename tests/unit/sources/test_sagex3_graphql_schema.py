@@ -118,6 +118,7 @@ def test_the_schema_of_2021_has_other_packages_names_and_scalars(erp, ask):
     found = places(made)
 
     assert "xtremX3MasterData.customer" == str(made.node)
+    assert "the schema of 2021 and 2022" == made.node.era
     assert ["code"] == found["BPCNUM"]
     assert ["companyName"] == found["BPCNAM"]
     assert ["defaultAddress.addressEmails.email"] == found["BPADDRESS.WEB"]
@@ -214,6 +215,10 @@ def test_documents_without_a_collection_of_lines_are_refused(ask):
 
     assert "x3Sales.salesOrder has no collection lines" in plan(ask, SALES_ORDERS, change).lacking
     assert "" == plan(ask, SALES_ORDERS, change, {"sales_orders": {"SOHSOP": ""}}).lacking
+    assert (
+        ""
+        == plan(ask, SALES_ORDERS, without("SalesOrderLine.product"), {"sales_orders": {"SOHSOP.ITMREF": ""}}).lacking
+    )
     assert "no collection id" in plan(ask, SALES_ORDERS, names={"sales_orders": {"SOHSOP": "id"}}).lacking
 
 
