@@ -145,7 +145,9 @@ def test_tags_are_told_apart_without_regard_to_case():
     assert ("West", "east") == distinct_tags(["West", "WEST", "east", "west"])
 
 
-NAMES = st.sampled_from(["group", "raw", "raw[A]", "address.city", "__class__", "key", "raw.__init__", "a", "raw[A][0]"])
+NAMES = st.sampled_from(
+    ["group", "raw", "raw[A]", "address.city", "__class__", "key", "raw.__init__", "a", "raw[A][0]"]
+)
 PIECES = NAMES.map("{{{}}}".format) | st.text("{}[].!:_ab0 ", max_size=6) | st.text(max_size=3)
 
 
