@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from mlconnector_sdk.mailchimp import MailchimpSink
-from mlconnector_sdk.models import MergeField
+from mlconnector_sdk.models import MemberWrite, MergeField, PermissionWish
 from mlconnector_sdk.retry import RetryPolicy
 from mlconnector_sdk.testing.fakes._mailchimp import FakeMailchimp
 from tests.contracts._mailchimp_oracle import check_exchange, specs_folder
@@ -69,6 +69,39 @@ def test_writing_members_keeps_the_contract(fake, sink):
     sink.write_members([member_write("one@acme.org", status_if_new="pending")])
     results = sink.write_members([member_write("new@acme.org", status="archived", only_if_member=True)])
     assert "updated" == results[0].kind
+    _check_log(fake)
+
+
+def test_interests_permissions_and_tags_keep_the_contract(fake, sink):
+    """Names are read, permissions set and tags of a prefix switched off by documented requests."""
+    interests = fake.add_interest_category("Trade", ["Retail", "Wholesale"])
+    fake.add_marketing_permission("Email")
+    fake.add_member("member0@acme.org", tags=["region:West"])
+    names = {"interests": ["Trade/Retail"], "permissions": ["Email"]}
+    assert all(row.ok for row in sink.check([], **names))
+    sink.prepare([], **names)
+    more = {"tags": ["region:East"], "interests": {interests["Retail"]: True}}
+    wish = PermissionWish(name="Email", enabled=True)
+    sink.write_members(member_writes(5, more=more, owned_prefix="region:", permissions=(wish,)))
+    sink.write_members([member_write("one@acme.org", more=more, permissions=(wish,))])
+    sink.write_members([MemberWrite(record_key="1", address="one@acme.org", body=b"", tags_off=("region:East",))])
+    member = fake.members["one@acme.org"]
+    assert ({interests["Retail"]: True}, []) == (member.interests, member.tags)
+    _check_log(fake)
+
+
+def test_asking_after_permissions_keeps_the_contract(fake, sink):
+    """Where the answer to a bulk call is silent about them, a documented question follows."""
+    fake.add_marketing_permission("Email")
+    writes = member_writes(4, permissions=(PermissionWish(name="Email", enabled=True),))
+    sink.write_members(writes)
+    fake.log.clear()
+    silent = [{"email_address": write.address, "status": "subscribed"} for write in writes]
+    fake.fail_next(200, body={"new_members": [], "updated_members": silent, "errors": []})
+    sink.write_members(writes)
+    # The first answer is made up.
+    del fake.log[0]
+    assert 4 == len(fake.requests("GET"))
     _check_log(fake)
 
 

@@ -133,6 +133,7 @@ def test_a_check_tells_of_names(fake, sink, email):
 
 
 def wish(enabled: bool, before: Any = "", *, name: str = "Email") -> PermissionWish:
+    """What the ERP says."""
     return PermissionWish(name=name, enabled=enabled, before=before)
 
 
