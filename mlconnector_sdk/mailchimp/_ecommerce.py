@@ -172,8 +172,11 @@ class OrderWriter:
 
     def unknown_products(self, write: OrderWrite) -> list[Product]:
         """Products of the order that the store is not known to have."""
-        known = write.known_products
-        return [product for product in write.products if product.id not in known | self._known_products]
+        return [p for p in write.products if p.id not in write.known_products and not self.has_product(p.id)]
+
+    def has_product(self, product_id: str) -> bool:
+        """Whether the store has this product, by what was written or learnt since this object was made."""
+        return product_id in self._known_products
 
     def learn_products(self, ids: Iterable[str]) -> None:
         """The store has these products."""

@@ -109,7 +109,7 @@ class OrderBatchWriter:
         exist = {key for key, reason in outcomes.items() if reason == "already_exists"}
         self._together(lambda product: self._single.supply_product(product, exists=product.id in exist), failed)
         for entry in entries:
-            journal.end(entry, [key for key in entry.writes if outcomes.get(key) == ""])
+            journal.end(entry, [key for key in entry.writes if self._single.has_product(key)])
 
     def _may_be_batched(self, write: OrderWrite) -> bool:
         return not write.exists and bool(write.lines) and not self._single.unknown_products(write)

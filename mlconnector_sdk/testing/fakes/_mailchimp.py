@@ -55,7 +55,7 @@ class FakeMailchimp(FakeServer):
         check_webhook_urls: ask a webhook's URL by GET before it is saved, and refuse it unless it answers 2xx.
         webhook_signing: which new webhooks get a secret: `"always"`; `"asked"`, with `signing_enabled` only; `"never"`.
         batch_pace: seconds of `clock` that a batch stays at each of its five steps, one batch at a time; without it
-            each look at a batch moves it a step. Operations run in a shuffled order on reaching `started`.
+            each look at any batch moves the one at work a step. Operations run in a shuffled order, at `started`.
     """
 
     def __init__(

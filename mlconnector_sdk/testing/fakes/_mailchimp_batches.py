@@ -60,7 +60,8 @@ class BatchResources:
         audience: tells the time.
         run: runs one operation.
         storage_url: address of the server that serves results.
-        pace: seconds of the account's clock from step to step; `None`: each `GET` of a batch moves it a step.
+        pace: seconds of the account's clock from step to step; `None`: each look at any batch moves the
+            one at work a step.
 
     Attributes:
         spoil: makes operations fail.
@@ -109,8 +110,9 @@ class BatchResources:
     def poll(self, call: Call) -> dict[str, Any]:
         batch = self._find(call)
         # Batches of one account run one at a time.
-        if self._pace is None and batch is self._first_unfinished() and not self.stuck:
-            self._step(batch, self.audience.now())
+        at_work = self._first_unfinished()
+        if self._pace is None and at_work is not None and not self.stuck:
+            self._step(at_work, self.audience.now())
         if batch.status == "finished":
             # Every look makes a new address, good for ten minutes.
             batch.url_expires_at = self.audience.now() + _URL_LIFETIME
