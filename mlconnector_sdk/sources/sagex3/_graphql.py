@@ -12,7 +12,7 @@ import attrs
 import httpx
 
 from ..._http import checked_url
-from ..._secret import revealed
+from ..._secret import Secret
 from ...auth import BasicLogin, CloudPairing, OAuth2ClientCredentials, OAuth2Token, SelfSignedJWT
 from ...protocols import SystemClock
 from ...retry import RetryPolicy
@@ -109,12 +109,12 @@ class SageX3GraphQL:
             watch=watch,
         )
 
-    def _place(self) -> tuple[str, dict[str, str]]:
+    def _place(self) -> tuple[str, dict[str, str | Secret]]:
         """The whole address, and what every document is sent with: on premise the endpoint is not part of it."""
         address = checked_url(self.graphql_url.strip(), SYSTEM)
         path, endpoint = urlsplit(address).path, self.endpoint.strip()
-        key = revealed(self.auth.api_key) if isinstance(self.auth, OAuth2ClientCredentials) else ""
-        headers = {"X-API-Key": key} if key else {}
+        key: str | Secret = self.auth.api_key if isinstance(self.auth, OAuth2ClientCredentials) else ""
+        headers: dict[str, str | Secret] = {"X-API-Key": key} if key else {}
         if "/service/" in path:
             return address, headers
         require(bool(endpoint), "endpoint must name the Syracuse endpoint or the folder, such as SEED", system=SYSTEM)

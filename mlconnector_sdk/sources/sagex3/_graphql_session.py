@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from ..._http import HttpClient, HttpReply
+from ..._secret import Secret, revealed
 from ...protocols import WaitListener
 from ...retry import RetryPolicy
 from ._api import SYSTEM
@@ -27,14 +28,15 @@ class GraphQLSession:
 
     Args:
         url: the whole address of the service.
-        headers: sent with every document, and to nobody else: the endpoint, a gateway's key.
+        headers: sent with every document, and to nobody else: the endpoint, a gateway's key, which is looked up each
+            time.
     """
 
     def __init__(
         self,
         url: str,
         *,
-        headers: Mapping[str, str],
+        headers: Mapping[str, str | Secret],
         flow: httpx.Auth,
         retry: RetryPolicy,
         timeout: float,
@@ -46,12 +48,13 @@ class GraphQLSession:
             url,
             judge=judge,
             auth=flow,
-            headers={"Content-Type": "application/json", **headers},
+            headers={"Content-Type": "application/json"},
             timeout=timeout,
             retry=retry,
             max_connections=connections,
             ca_bundle=ca_bundle,
         )
+        self._headers = headers
 
     @property
     def address(self) -> str:
@@ -94,7 +97,10 @@ class GraphQLSession:
 
     def _sent(self, text: str, variables: Mapping[str, Any], operation: str, retry: RetryPolicy | None) -> HttpReply:
         content = json.dumps({"query": text, "variables": dict(variables)}).encode()
-        return self._http.request("POST", "", operation=operation, content=content, retry=retry, reader=value_in)
+        headers = {name: revealed(value) for name, value in self._headers.items()}
+        return self._http.request(
+            "POST", "", operation=operation, content=content, headers=headers, retry=retry, reader=value_in
+        )
 
 
 def _body(reply: HttpReply) -> dict[str, Any]:
