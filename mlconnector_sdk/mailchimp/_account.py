@@ -44,7 +44,7 @@ class MailchimpAccount:
     @property
     def secret_name(self) -> str:
         """What the account is called in a vault, unless a name is given."""
-        return f"mailchimp account {self.account_id}"
+        return f"mailchimp account {self.account_id}".strip()
 
     def to_secret(self) -> str:
         """The whole value as one text that holds the token: for a vault, never for a log."""

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from .._http import checked_url
-from ..errors import ConfigurationError, ContractError, MLConnectorError, RecordNotFoundError
+from ..errors import ConfigurationError, ContractError, MLConnectorError, RecordNotFoundError, VaultError
 from ..protocols import Vault
 from ._audience import AudienceReader
 from ._client import MailchimpClient, json_object
@@ -121,8 +121,8 @@ class Webhooks:
             renew: replace the webhook and its secret, for one that was lost or became known.
 
         Raises:
-            ConfigurationError: there is no place for the secret, no such audience or event, or Mailchimp cannot reach
-                the URL.
+            ConfigurationError: there is no place for the secret, no such audience or event, Mailchimp cannot reach the
+                URL, or the vault cannot be read.
             ContractError: this account's new webhooks are not signed; there is no webhook then.
             TransientError, FatalError: as with every call; repeating is harmless.
         """
@@ -242,6 +242,10 @@ def _events(events: Collection[str]) -> dict[str, bool]:
 def _has(vault: Vault, name: str) -> bool:
     try:
         return bool(vault.get(name))
+    except VaultError as error:
+        if error.reason != "no_secret":
+            raise
+        return False
     except (ConfigurationError, LookupError):
         return False
 

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import attrs
 
 from .._http import HttpClient, HttpReply, checked_url, looks_like_html, retry_after
+from .._secret import Secret, not_empty, revealed
 from ..auth import OAuth2AuthorizationCode
 from ..errors import (
     AuthenticationError,
@@ -51,7 +52,8 @@ class MailchimpOAuth:
     its address to `code_of`, and the code to `exchange`.
 
     Attributes:
-        client_id, client_secret: as Mailchimp shows them; a new secret makes the old one void at once.
+        client_id, client_secret: as Mailchimp shows them; a new secret makes the old one void at once. The secret may
+            be a reference of a vault.
         redirect_uri: where the browser comes back to, exactly as registered; for tries at home Mailchimp takes
             `http://127.0.0.1:…`.
         base_url: Mailchimp's log-in service, for fakes.
@@ -67,7 +69,7 @@ class MailchimpOAuth:
     """
 
     client_id: str = attrs.field(validator=_SOME_TEXT)
-    client_secret: str = attrs.field(repr=False, validator=_SOME_TEXT)
+    client_secret: str | Secret = attrs.field(repr=False, validator=not_empty)
     redirect_uri: str = attrs.field(validator=_SOME_TEXT)
     base_url: str = attrs.field(default=LOGIN_URL, converter=_address)
     retry: RetryPolicy = attrs.field(factory=RetryPolicy, repr=False)
@@ -85,7 +87,7 @@ class MailchimpOAuth:
         """
         if not state:
             raise ConfigurationError("state must not be empty: take new_state()", system=SYSTEM)
-        return self._grant().authorize_url(f"{self.base_url}/oauth2/authorize", state=state)
+        return self._grant("").authorize_url(f"{self.base_url}/oauth2/authorize", state=state)
 
     def code_of(self, returned: str, *, state: str) -> str:
         """The code in the address that the browser came back to, whole or its query alone.
@@ -120,7 +122,7 @@ class MailchimpOAuth:
             TransientError: Mailchimp is down. The code may be used up: begin again.
             ContractError: something else answers at `base_url`.
         """
-        token = self._grant().exchange(
+        token = self._grant(revealed(self.client_secret)).exchange(
             code, token_url=f"{self.base_url}/oauth2/token", judge=_judge_token, system=SYSTEM
         )
         account = self.account(token.access_token)
@@ -167,9 +169,9 @@ class MailchimpOAuth:
             http.close()
         return _document(reply) or {}
 
-    def _grant(self) -> OAuth2AuthorizationCode:
+    def _grant(self, client_secret: str) -> OAuth2AuthorizationCode:
         return OAuth2AuthorizationCode(
-            client_id=self.client_id, client_secret=self.client_secret, redirect_uri=self.redirect_uri
+            client_id=self.client_id, client_secret=client_secret, redirect_uri=self.redirect_uri
         )
 
 

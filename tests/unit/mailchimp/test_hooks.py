@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from mlconnector_sdk.errors import ConfigurationError, ContractError, MLConnectorError, UnavailableError
+from mlconnector_sdk.credentials import EncryptedVault, KeyRing
+from mlconnector_sdk.errors import ConfigurationError, ContractError, MLConnectorError, UnavailableError, VaultError
 from mlconnector_sdk.mailchimp import MailchimpSink, Webhooks, parse_webhook, webhook_secret_name
 from mlconnector_sdk.retry import RetryPolicy
 from mlconnector_sdk.testing.fakes import FakeServer, Reply, Request
@@ -310,6 +311,24 @@ def test_an_answer_that_is_silent_about_signing_is_trusted_with_a_secret(fake, h
     hooks.ensure(URL, vault=box)
     del only(fake)["signing_enabled"]
     assert "unchanged" == hooks.ensure(URL, vault=box).outcome
+
+
+def test_a_vault_that_cannot_be_read_costs_no_webhook(fake, hooks, tmp_path):
+    """A wrong key of the vault is no lost secret: the webhook stays, and the vault's own error is raised."""
+    path = tmp_path / "acme.vault"
+    hooks.ensure(URL, vault=EncryptedVault(path, key=KeyRing.generate()))
+    with fake.recording() as calls, pytest.raises(VaultError) as caught:
+        hooks.ensure(URL, vault=EncryptedVault(path, key=KeyRing.generate()))
+    assert ("wrong_key", ["GET"]) == (caught.value.reason, [call.method for call in calls])
+
+
+def test_an_encrypted_vault_keeps_the_secret(fake, hooks, tmp_path):
+    """The library's own vault is asked, filled, and asked again."""
+    vault = EncryptedVault(tmp_path / "acme.vault", key=KeyRing.generate())
+    name = hooks.ensure(URL, vault=vault).secret_name
+    assert ("unchanged", only(fake)["signing_secret"]) == (hooks.ensure(URL, vault=vault).outcome, vault.get(name))
+    vault.delete(name)
+    assert "created" == hooks.ensure(URL, vault=vault).outcome
 
 
 # The URL

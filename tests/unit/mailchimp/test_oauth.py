@@ -5,10 +5,12 @@ import pickle
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
+import attrs
 import httpx
 import pytest
 
 from mlconnector_sdk.auth import OAuth2Token
+from mlconnector_sdk.credentials import EncryptedVault, KeyRing
 from mlconnector_sdk.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -289,6 +291,16 @@ def test_a_spoilt_text_is_no_account(text):
 def test_accounts_pickle(account):
     """Workers on other machines get the same account."""
     assert account == pickle.loads(pickle.dumps(account))
+
+
+def test_the_applications_secret_may_lie_in_a_vault(fake, oauth, tmp_path):
+    """A vault's reference is looked up at the exchange; the account it gives is kept beside it."""
+    vault = EncryptedVault(tmp_path / "acme.vault", key=KeyRing.generate())
+    referring = attrs.evolve(oauth, client_secret=vault.reference("mailchimp app"))
+    code = consented(referring)
+    vault.put("mailchimp app", fake.login.client_secret)
+    account = referring.exchange(code, vault=vault, name="mailchimp")
+    assert account == MailchimpAccount.from_secret(vault.get("mailchimp"))
 
 
 # Disconnected
