@@ -12,6 +12,7 @@ import pytest
 from mlconnector_sdk.errors import WebhookError
 from mlconnector_sdk.mailchimp import parse_transactional_webhook, parse_webhook
 from mlconnector_sdk.models import WebhookEvent
+from mlconnector_sdk.testing import FakeClock, FakeMailchimp
 from tests.contracts._mailchimp_oracle import specs_folder
 
 pytestmark = pytest.mark.skipif(
@@ -120,3 +121,42 @@ def test_mandrill_trial_is_answered(vectors):
     headers, body = {"X-Mandrill-Signature": trial["X-Mandrill-Signature"]}, urlencode(trial["form"]).encode()
     assert [] == parse_transactional_webhook(hooks["url"], headers, body, key=())
     assert [] == parse_transactional_webhook(hooks["url"], headers, body, key=hooks["webhook_key"])
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "more"),
+    [
+        ("subscribe", PERSON, {}),
+        ("unsubscribe", PERSON, {"campaign_id": "cb398d21d2"}),
+        ("unsubscribe_deleted", PERSON, {"action": "delete"}),
+        ("profile", PERSON, {}),
+        ("upemail", "pat.new@acme-test.org", {"old_email": PERSON}),
+        ("cleaned", PERSON, {}),
+        ("campaign", "", {}),
+    ],
+)
+def test_fake_delivers_what_the_vectors_have(name, address, more, vectors):
+    """The simulated Mailchimp's deliveries have the vectors' fields, and no others but those the vendor documents."""
+    theirs = read(vectors, name)[0]
+    fake = FakeMailchimp(clock=FakeClock(FIRED), list_id="a6b5da1054")
+    fake.add_member(PERSON, merge_fields={"FNAME": "Pat", "LNAME": "Doe"})
+    delivery = fake.deliveries.make("", theirs.kind, address, secret="s", **more)
+    [ours] = parse_webhook(delivery.headers, delivery.body, secret="s", now=FIRED)
+
+    assert set(theirs.raw["data"]) <= set(ours.raw["data"])
+    assert set(ours.raw["data"]) - set(theirs.raw["data"]) <= {"web_id"}
+    assert (theirs.kind, theirs.address, theirs.at) == (ours.kind, ours.address, ours.at)
+    assert (theirs.reason, theirs.action, theirs.list_id) == (ours.reason, ours.action, ours.list_id)
+
+
+def test_fake_signs_as_the_vectors_do(vectors):
+    """Over the same bytes, at the same moment, with the same secret, both signatures are the vectors' own."""
+    hooks, mandrill = vectors["webhooks_marketing"], vectors["webhooks_mandrill"]
+    fake = FakeMailchimp()
+    signed_at = datetime.fromtimestamp(hooks["timestamp"], UTC)
+    sign = fake.deliveries.make("", "profile", PERSON, secret=hooks["signing_secret"]).sign
+    for event in hooks["events"].values():
+        assert event["headers"] == sign(event["raw_body"].encode(), signed_at)
+    batch = fake.deliveries.make_transactional(mandrill["url"], [], key=mandrill["webhook_key"])
+    headers = batch.sign(urlencode(mandrill["form"]).encode(), signed_at)
+    assert mandrill["X-Mandrill-Signature"] == headers["X-Mandrill-Signature"]

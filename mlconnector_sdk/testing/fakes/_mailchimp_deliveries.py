@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import hmac
 import json
+import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -118,28 +120,39 @@ class Deliveries:
 
     # Transactional
 
-    def make_transactional(self, url: str, events: Sequence[Mapping[str, Any]], *, key: str) -> Delivery:
-        """A delivery of up to 1,000 events that is not sent."""
+    def make_transactional(
+        self, url: str, events: Sequence[Mapping[str, Any]], *, key: str, signed_url: str | None = None
+    ) -> Delivery:
+        """A delivery of up to 1,000 events that is not sent.
+
+        Args:
+            url: where to.
+            events: see `message_event` and `sync_event`.
+            key: the webhook's key.
+            signed_url: the URL as it was registered, where a proxy leads from there to `url`.
+        """
         if len(events) > 1000:
             raise ValueError("one delivery has 1,000 events at the most")
         now = self._audience.now()
         body = urlencode({"mandrill_events": json.dumps(list(events), separators=(",", ":"))}).encode()
-        sign = _transactional_signature(url, key)
+        sign = _transactional_signature(signed_url or url, key)
         delivery = Delivery(url=url, origin="transactional", body=body, due=now, sign=sign)
         delivery.headers = sign(body, now)
         return delivery
 
-    def send_transactional(self, url: str, events: Sequence[Mapping[str, Any]], *, key: str) -> Delivery:
+    def send_transactional(
+        self, url: str, events: Sequence[Mapping[str, Any]], *, key: str, signed_url: str | None = None
+    ) -> Delivery:
         """Deliver up to 1,000 events; they wait behind those that wait already."""
-        return self._enqueue(self.make_transactional(url, events, key=key))
+        return self._enqueue(self.make_transactional(url, events, key=key, signed_url=signed_url))
 
-    def check_transactional(self, url: str) -> bool:
+    def check_transactional(self, url: str, *, signed_url: str | None = None) -> bool:
         """Try an address as before a webhook is made of it: HEAD, and when that fails an empty delivery."""
-        with httpx.Client(trust_env=False, timeout=self.timeout) as client:
+        with httpx.Client(trust_env=False, timeout=self.timeout, verify=_tls()) as client:
             if client.head(url).status_code == 200:
                 return True
             body = urlencode({"mandrill_events": "[]"}).encode()
-            headers = _transactional_signature(url, _REGISTRATION_KEY)(body, self._audience.now())
+            headers = _transactional_signature(signed_url or url, _REGISTRATION_KEY)(body, self._audience.now())
             return client.post(url, content=body, headers=dict(headers)).status_code == 200
 
     def message_event(self, kind: str, address: str, **message: Any) -> dict[str, Any]:
@@ -210,7 +223,7 @@ class Deliveries:
         if self.sign_anew:
             delivery.headers = delivery.sign(delivery.body, self._audience.now())
         try:
-            with httpx.Client(trust_env=False, timeout=self.timeout) as client:
+            with httpx.Client(trust_env=False, timeout=self.timeout, verify=_tls()) as client:
                 answer = client.post(delivery.url, content=delivery.body, headers=dict(delivery.headers))
             delivery.statuses.append(answer.status_code)
         except httpx.TransportError:
@@ -268,6 +281,12 @@ def _leaves(tree: Mapping[str, Any], root: str = "") -> Iterator[tuple[str, str]
             yield from _leaves({str(number): entry for number, entry in enumerate(value)}, key)
         else:
             yield key, str(value)
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Takes longer to make than a delivery."""
+    return ssl.create_default_context()
 
 
 def _unique_id(address: str) -> str:
