@@ -1,5 +1,6 @@
 """The values that travel: source -> record -> write -> result -> checkpoint. No I/O, no vendor words."""
 
+from ._erasure import Erasure, Forgotten
 from ._pages import CheckResult, Page, StreamSpec, UnreadableRow, html_table
 from ._records import (
     STREAMS,
@@ -56,6 +57,8 @@ __all__ = [
     "Customer",
     "DeadLetter",
     "DeadLetters",
+    "Erasure",
+    "Forgotten",
     "Lease",
     "Link",
     "MemberStatus",

@@ -16,7 +16,8 @@ __all__ = ["Decision", "Draft", "raw_fingerprint", "settle_skip", "unreadable"]
 
 P = TypeVar("P")
 
-_REMEMBERED_SKIPS = {"cleaned", "forgotten"}
+_REMEMBERED_SKIPS = {"cleaned", "compliance", "forgotten"}
+"""Refusals that a further try would only meet again."""
 
 
 @attrs.define(kw_only=True)

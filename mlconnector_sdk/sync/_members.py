@@ -20,10 +20,23 @@ from ..models import (
     Suppression,
     UnreadableRow,
     WriteResult,
+    hidden_address,
     member_id,
 )
 from ..policy import SyncPolicy
 from ..protocols import Sink, StateStore
+from ._consent import (
+    MAY_HEAR_NEWS,
+    Leaving,
+    following,
+    is_erased,
+    is_off,
+    leaving_tag,
+    standing_after,
+    was_let_go,
+    way_back,
+    way_out,
+)
 from ._decision import Decision, Draft, raw_fingerprint, settle_skip, unreadable
 from ._leaving import (
     DORMANT,
@@ -36,12 +49,9 @@ from ._leaving import (
     tags_only,
 )
 from ._neighbourhood import Neighbourhood
-from ._segments import inherited, permission_wishes, permissions_of, settled, stale_tags, untagging
+from ._segments import disowned, inherited, permission_wishes, permissions_of, settled, stale_tags, untagging
 
 __all__ = ["MemberDecider", "Purpose"]
-
-_MAY_HEAR_NEWS = {"unsubscribed"}
-"""Suppressions under which a member's data is still kept right, without touching its status."""
 
 _NOBODY: Mapping[str, Suppression] = {}
 
@@ -81,6 +91,7 @@ class MemberDecider:
         self._before: dict[str, Link] = {}
         self._now: datetime | None = None
         self._claimed: set[str] = set()
+        self._redirected: set[str] = set()
 
     def draft(self, records: Iterable[Party | UnreadableRow | Finding]) -> list[_Draft]:
         """Find each record's address; of several versions of one record the last one counts."""
@@ -99,12 +110,21 @@ class MemberDecider:
         """Everything these records touch: two batches that share a claim must not be under way together."""
         keys = [draft.key for draft in drafts]
         self._before = self._state.links(self._pipeline, self.stream, keys)
+        self._redirect([draft for draft in drafts if isinstance(draft, Draft)])
         if self._purpose == "anew":
             self._before = {key: attrs.evolve(link, target="") for key, link in self._before.items()}
         addresses = {draft.address for draft in drafts if isinstance(draft, Draft)}
         addresses |= {link.address for link in self._before.values()}
         self._claimed = {f"{self.stream}:{key}" for key in keys} | (addresses - {""})
         return self._claimed
+
+    def _redirect(self, drafts: Sequence[Draft[Party]]) -> None:
+        """Where a person changed their own address in the audience, it counts until the ERP's changes as well."""
+        for draft in drafts:
+            before = self._before.get(draft.key)
+            if before is not None and draft.address and draft.address == before.moved_from:
+                draft.address = before.address
+                self._redirected.add(draft.key)
 
     def decide(self, drafts: Sequence[_Draft], now: datetime) -> list[Decision]:
         """One decision per record, in order; `claims` must have been asked before, on the same state."""
@@ -139,15 +159,16 @@ class MemberDecider:
         try:
             if party.erased:
                 return self._erase(decision, around)
+            if is_erased(before, suppressions.get(draft.address)):
+                return self._leave_out(decision, "erased", around)
             if draft.error is not None:
                 raise draft.error
             reason = self._reason_to_skip(party, draft.address)
             if reason:
                 return self._leave_out(decision, reason, around, suppressions)
-            suppression = suppressions.get(draft.address)
             if party.opted_out:
-                return self._opt_out(decision, draft.address, suppression)
-            left = self._kept_off(decision, party, draft.address, suppression, around)
+                return self._opt_out(decision, draft.address, suppressions, around)
+            left = self._kept_off(decision, party, suppressions, around)
             return left or self._keep(decision, party, draft.address, suppressions, around)
         except MappingError as error:
             decision.fail(error.reason, error.message, fingerprint=raw_fingerprint(draft.raw))
@@ -157,13 +178,13 @@ class MemberDecider:
         self,
         decision: Decision,
         party: Party,
-        address: str,
-        suppression: Suppression | None,
+        suppressions: Mapping[str, Suppression],
         around: Neighbourhood,
     ) -> Decision | None:
         """A record that is out of business leaves, a dormant one stays off; `None` for all others."""
-        if party.status == "inactive" and self._policy.inactive != "ignore":
-            left = self._retire(decision, address, suppression, around)
+        how = way_out(self._policy, party.status)
+        if how != "ignore":
+            left = self._retire(decision, how, suppressions, around, reason=party.status)
             if left is not None:
                 return left
         if self._purpose != "wake" and sleeps_on(party, decision.before):
@@ -206,21 +227,33 @@ class MemberDecider:
             target=target,
             owner=False,
             taken_off=before.taken_off if before and before.address == address else "",
+            standing=before.standing if before and target else "",
+            moved_from=before.moved_from if before and target else "",
             contact_id=before.contact_id if before and target else "",
             details=before.details if before and target else (),
-            permissions=before.permissions if before else (),
+            permissions=before.permissions if before and reason != "erased" else (),
             synced_at=self._now,
         )
         decision.news = decision.link != before
         return decision
 
-    def _opt_out(self, decision: Decision, address: str, suppression: Suppression | None) -> Decision:
+    def _opt_out(
+        self, decision: Decision, address: str, suppressions: Mapping[str, Suppression], around: Neighbourhood
+    ) -> Decision:
         """The ERP says: do not mail. A member is unsubscribed, somebody who is no member is never made one."""
-        before = decision.before
-        target = before.target if before and before.address == address else ""
-        self._skipped(decision, "opted_out", address=address, target=target)
-        if suppression is None and (decision.news or self._force):
-            decision.write = status_only(decision.key, address, "unsubscribed", exists=bool(target))
+        before, previous = decision.before, None
+        here = before if before is not None and before.address == address else None
+        if before is not None and before.target and here is None:
+            stays = self._hand_over(decision, before.address, around) or before.address in suppressions
+            previous = None if stays else before.address
+        self._skipped(decision, "opted_out", address=address, target=here.target if here else "")
+        assert decision.link is not None
+        # What this library once took off for another reason stays off: no longer opted out is not opted in.
+        decision.link = attrs.evolve(decision.link, taken_off="")
+        decision.news = decision.link != before
+        if not is_off(here, suppressions.get(address)) and (decision.news or self._force):
+            write = status_only(decision.key, address, "unsubscribed", exists=here is not None and bool(here.target))
+            decision.write = attrs.evolve(write, previous_address=previous)
         return decision
 
     def _erase(self, decision: Decision, around: Neighbourhood) -> Decision:
@@ -231,7 +264,9 @@ class MemberDecider:
         assert self._now is not None
         self._skipped(decision, "erased", address="")
         decision.write = MemberWrite(record_key=decision.key, address=before.address, body=b"{}", forget=True)
-        decision.suppression = Suppression(address=before.address, reason="erased", origin=self.stream, at=self._now)
+        decision.suppression = Suppression(
+            address=hidden_address(before.address), reason="erased", origin=self.stream, at=self._now
+        )
         return decision
 
     def _found_out(
@@ -245,22 +280,25 @@ class MemberDecider:
         decision = Decision(stream=self.stream, key=finding.key, raw={}, before=before)
         suppression = suppressions.get(before.address) if before else None
         if finding.kind == "gone":
-            return self._let_go(decision, suppression, around)
+            return self._let_go(decision, suppressions, around)
         if finding.kind == "dormant":
             fall_asleep(decision, self._policy, suppression, now)
         else:
             lose_the_tag(decision, self._policy)
         return decision
 
-    def _let_go(self, decision: Decision, suppression: Suppression | None, around: Neighbourhood) -> Decision:
+    def _let_go(self, decision: Decision, suppressions: Mapping[str, Suppression], around: Neighbourhood) -> Decision:
         """A record deleted in the ERP leaves like an inactive one, with what the link knows of it."""
         before = decision.before
         if before is None or self._policy.inactive == "ignore":
             return self._leave_out(decision, "gone", around)
-        left = self._retire(decision, before.address, suppression, around, reason="gone")
+        left = self._retire(decision, self._policy.inactive, suppressions, around, reason="gone")
         if left is not None:
             return left
         self._skipped(decision, "gone", address=before.address, target=before.target)
+        held = suppressions.get(before.address)
+        if held is not None and held.reason not in MAY_HEAR_NEWS:
+            return decision
         assert decision.link is not None
         put_on = tuple(dict.fromkeys((*decision.link.details, self._policy.inactive_tag)))
         decision.link = attrs.evolve(decision.link, details=put_on)
@@ -270,27 +308,26 @@ class MemberDecider:
     def _retire(
         self,
         decision: Decision,
-        address: str,
-        suppression: Suppression | None,
+        how: Leaving,
+        suppressions: Mapping[str, Suppression],
         around: Neighbourhood,
         *,
-        reason: str = "inactive",
+        reason: str,
     ) -> Decision | None:
-        """A record that is out of business leaves the audience as the policy says; `None`: it is tagged instead."""
+        """A record that is out of business leaves the audience as the policy says; `None`: it is tagged instead.
+
+        Its member is where the link says, even if the ERP has another address by now.
+        """
         before = decision.before
-        if before is None or not before.target or before.address != address:
+        if before is None or not before.target or around.others(before.address, self.stream, decision.key):
             return self._leave_out(decision, reason, around)
-        if around.others(address, self.stream, decision.key):
-            return self._leave_out(decision, reason, around)
-        if self._policy.inactive == "tag":
+        if how == "tag":
             return None
-        self._skipped(decision, reason, address=address, target=before.target)
-        if before.taken_off or suppression is not None:
+        self._skipped(decision, reason, address=before.address, target=before.target)
+        if was_let_go(before) or is_off(before, suppressions.get(before.address)):
             return decision
-        status: Literal["unsubscribed", "archived"] = (
-            "unsubscribed" if self._policy.inactive == "unsubscribe" else "archived"
-        )
-        decision.write = status_only(decision.key, address, status, exists=True)
+        status: Literal["unsubscribed", "archived"] = "unsubscribed" if how == "unsubscribe" else "archived"
+        decision.write = status_only(decision.key, before.address, status, exists=True)
         assert decision.link is not None
         decision.link = attrs.evolve(decision.link, taken_off=status)
         decision.news = True
@@ -307,33 +344,24 @@ class MemberDecider:
         """The record's member is created or kept right."""
         owner = around.owner(address, self.stream, decision.key)
         if owner is not None and not self._outranks(owner):
-            return self._share(decision, address, around)
-        suppression = suppressions.get(address)
+            return self._held_off(decision, "shared_address", address, "", around)
+        suppression, followed = suppressions.get(address), following(decision.before, address, suppressions)
         target = decision.before.target if decision.before and decision.before.address == address else ""
-        if suppression is not None and suppression.reason not in _MAY_HEAR_NEWS:
-            return self._skipped(decision, suppression.reason, address=address, target=target)
+        if suppression is None and followed is not None:
+            decision.suppression = suppression = followed
+        if suppression is not None and suppression.reason not in MAY_HEAR_NEWS:
+            return self._held_off(decision, suppression.reason, address, target, around)
         if around.is_opted_out(address) and not target:
             return self._skipped(decision, "address_opted_out", address=address)
-        tagged = party.status == "inactive" and self._policy.inactive == "tag"
-        more_tags = (self._policy.inactive_tag,) if tagged else ()
-        payload = self._mapper.payload(party, address, more_tags=more_tags)
+        payload = self._mapper.payload(party, address, more_tags=leaving_tag(self._policy, party.status))
         decision.fingerprint = payload.fingerprint
-        if self._is_settled(decision, address):
+        silent = suppression is not None or around.is_opted_out(address)
+        back = None if silent else way_back(decision.before, self._policy, self._first_status(), party.status)
+        if back is None and self._is_settled(decision, address):
             return decision
         if owner is not None:
-            decision.other_links.append(
-                attrs.evolve(
-                    owner,
-                    owner=False,
-                    target="",
-                    contact_id="",
-                    details=(),
-                    state="skipped",
-                    reason="shared_address",
-                    fingerprint="",
-                )
-            )
-        self._write(decision, party, payload, suppressions, around, owner)
+            decision.other_links.append(disowned(owner))
+        self._write(decision, party, payload, suppressions, around, owner, silent=silent, back=back)
         return decision
 
     def _outranks(self, owner: Link) -> bool:
@@ -341,11 +369,12 @@ class MemberDecider:
             self._policy.shared_email == "customer_first" and self.stream == "customers" and owner.stream != "customers"
         )
 
-    def _share(self, decision: Decision, address: str, around: Neighbourhood) -> Decision:
+    def _held_off(self, decision: Decision, reason: str, address: str, target: str, around: Neighbourhood) -> Decision:
+        """The record writes to nobody there; another address that it spoke for goes to the next record."""
         before = decision.before
         if before is not None and before.owner and before.target and before.address != address:
             self._hand_over(decision, before.address, around)
-        return self._skipped(decision, "shared_address", address=address)
+        return self._skipped(decision, reason, address=address, target=target)
 
     def _is_settled(self, decision: Decision, address: str) -> bool:
         """Nothing new against the state: unchanged, or refused before with the very same payload."""
@@ -357,8 +386,7 @@ class MemberDecider:
             return True
         if before.address != address:
             return False
-        coming_back = before.taken_off and self._policy.reactivated == "resubscribe"
-        if before.state == "synced" and before.owner and not coming_back:
+        if before.state == "synced" and before.owner:
             decision.outcome, decision.news = "unchanged", False
             return True
         return False
@@ -371,29 +399,25 @@ class MemberDecider:
         suppressions: Mapping[str, Suppression],
         around: Neighbourhood,
         outranked: Link | None,
+        *,
+        silent: bool,
+        back: MemberStatus | None,
     ) -> None:
         before, address = decision.before, payload.address
         had_member = before is not None and bool(before.target)
         moved = had_member and before is not None and before.address != address
-        status: MemberStatus | None = None
-        taken_off = before.taken_off if before else ""
-        may_return = address not in suppressions and not around.is_opted_out(address) and not moved
-        if taken_off and self._policy.reactivated == "resubscribe" and may_return:
-            status, taken_off = "subscribed", ""
-        # Whoever was taken off and is to stay so stays so even where the member has to be made again.
-        silent = address in suppressions or around.is_opted_out(address) or bool(taken_off)
-        born_as: MemberStatus = "unsubscribed" if silent else self._first_status()
+        taken_off = before.taken_off if before and not back else ""
         previous = None
         if moved and before is not None:
             held = suppressions.get(before.address)
-            if held is not None and held.reason in _MAY_HEAR_NEWS:
-                # An opt-out follows the person to the new address.
-                born_as = "unsubscribed"
-                decision.suppression = attrs.evolve(held, address=address)
             others_stay = self._hand_over(decision, before.address, around)
-            if not others_stay and (held is None or held.reason in _MAY_HEAR_NEWS):
+            if not others_stay and (held is None or held.reason in MAY_HEAR_NEWS):
                 # A bounced address is left behind: it says nothing about the new one.
                 previous = before.address
+        # Whoever was taken off and is to stay so stays so even where the member has to be made again; and of a member
+        # that is not where it is to be moved from nobody knows whether it was deleted for good.
+        silent = silent or bool(taken_off)
+        born_as: MemberStatus = "unsubscribed" if silent or previous else self._first_status()
         known_permissions = permissions_of(before, outranked)
         same_member = before if had_member and (not moved or previous) else None
         marks = marks_on(same_member, self._policy)
@@ -402,14 +426,13 @@ class MemberDecider:
             address=address,
             body=payload.body,
             status_if_new=born_as,
-            status=status,
+            status=back,
             exists=had_member and not moved,
+            only_if_member=bool(leaving_tag(self._policy, party.status)),
             previous_address=previous,
             tags_off=tuple(tag for tag in stale_tags(payload, same_member, outranked) if tag not in marks),
             owned_prefix=self._mapper.owned_prefix,
-            permissions=permission_wishes(
-                payload, known_permissions, silent=silent or decision.suppression is not None
-            ),
+            permissions=permission_wishes(payload, known_permissions, silent=silent),
         )
         decision.link = Link(
             stream=self.stream,
@@ -422,6 +445,8 @@ class MemberDecider:
             details=(*payload.tags, *marks),
             permissions=known_permissions,
             taken_off=taken_off,
+            standing=same_member.standing if same_member else "",
+            moved_from=before.moved_from if before and decision.key in self._redirected else "",
             synced_at=self._now,
         )
 
@@ -436,16 +461,7 @@ class MemberDecider:
         if not others:
             return False
         heir = others[0]
-        decision.other_links.append(
-            attrs.evolve(
-                inherited(heir, decision.before),
-                owner=True,
-                target=member_id(address),
-                state="synced",
-                reason="",
-                fingerprint="",
-            )
-        )
+        decision.other_links.append(inherited(heir, decision.before))
         decision.takeover = (heir.stream, heir.key)
         return True
 
@@ -465,6 +481,8 @@ class MemberDecider:
             settle_skip(decision, result, now)
         elif decision.link is not None:
             decision.link = settled(decision.link, result, tried)
+            if result.kind != "dead" and isinstance(decision.write, MemberWrite):
+                decision.link = standing_after(decision.link, decision.write, result)
 
     def finish(self, decisions: Sequence[Decision]) -> None:
         """Where the record that was to speak for an address died, the next one in the batch takes over."""

@@ -7,9 +7,10 @@ from collections.abc import Collection, Mapping
 from ..models import STREAMS, Link
 from ._decision import Decision
 
-__all__ = ["Neighbourhood"]
+__all__ = ["SPEAKS_FOR_NOBODY", "Neighbourhood"]
 
-_SPEAKS_FOR_NOBODY = {"gone", "inactive", "opted_out", "erased"}
+SPEAKS_FOR_NOBODY = {"gone", "inactive", "on_hold", "opted_out", "erased"}
+"""Reasons for which a record has no say in whether its address stays in the audience."""
 
 
 class Neighbourhood:
@@ -23,7 +24,7 @@ class Neighbourhood:
         found = [
             link
             for identity, link in self._links.get(address, {}).items()
-            if identity != (stream, key) and link.state != "dead" and link.reason not in _SPEAKS_FOR_NOBODY
+            if identity != (stream, key) and link.state != "dead" and link.reason not in SPEAKS_FOR_NOBODY
         ]
         return sorted(found, key=lambda link: (STREAMS.index(link.stream), link.key))
 

@@ -22,7 +22,7 @@ _CUSTOMERS = "store_customers"
 _SLICE = 25
 _TOTAL, _PLACED = "total:", "placed:"
 _NOBODY = {"forgotten", "erased"}
-_KEPT_OUT = {"excluded", "inactive", "opted_out"}
+_KEPT_OUT = {"erased", "excluded", "inactive", "on_hold", "opted_out"}
 
 
 class OrderDecider:

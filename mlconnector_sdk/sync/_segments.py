@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from ..mapping import MemberPayload
-from ..models import Link, MemberWrite, PermissionState, PermissionWish, Suppression, WriteResult
+from ..models import Link, MemberWrite, PermissionState, PermissionWish, Suppression, WriteResult, member_id
 
-__all__ = ["inherited", "permission_wishes", "permissions_of", "settled", "stale_tags", "untagging"]
+__all__ = ["disowned", "inherited", "permission_wishes", "permissions_of", "settled", "stale_tags", "untagging"]
 
 _Permissions = tuple[tuple[str, PermissionState], ...]
 
@@ -41,12 +41,29 @@ def untagging(before: Link, reason: str, suppressions: Mapping[str, Suppression]
     )
 
 
+def disowned(owner: Link) -> Link:
+    """The link of a record that no longer speaks for its address, because another outranks it."""
+    return attrs.evolve(
+        owner,
+        owner=False,
+        target="",
+        contact_id="",
+        details=(),
+        standing="",
+        state="skipped",
+        reason="shared_address",
+        fingerprint="",
+    )
+
+
 def inherited(heir: Link, before: Link | None) -> Link:
-    """The heir of a shared address with what hangs on its member."""
+    """The heir of a shared address, to be written next, with what hangs on its member."""
+    heir = attrs.evolve(heir, owner=True, target=member_id(heir.address), state="synced", reason="", fingerprint="")
     if before is None:
         return heir
     return attrs.evolve(
         heir,
+        standing=before.standing,
         contact_id=before.contact_id,
         details=before.details,
         permissions=permissions_of(heir, before),
