@@ -2,5 +2,6 @@
 
 from ._engine import SyncEngine
 from ._report import Checks, PlannedChange, Report, StreamReport
+from ._sweep import SweepReport, SweptRecord
 
-__all__ = ["Checks", "PlannedChange", "Report", "StreamReport", "SyncEngine"]
+__all__ = ["Checks", "PlannedChange", "Report", "StreamReport", "SweepReport", "SweptRecord", "SyncEngine"]

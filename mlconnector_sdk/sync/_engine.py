@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -30,10 +31,12 @@ from ..protocols import (
     SystemClock,
 )
 from ..retry import RetryPolicy
+from ._activity import ActivitySource
 from ._lease import HeldLease, this_owner
 from ._plan import ForetellingSink, StateOverlay
-from ._report import Checks, Report
+from ._report import Checks, Operation, Report
 from ._run import Parts, Run
+from ._sweep import Sweep, SweepReport, dormancy
 
 __all__ = ["SyncEngine"]
 
@@ -171,18 +174,10 @@ class SyncEngine:
 
     def plan(self, streams: Iterable[str] | None = None, *, full: bool = False) -> Report:
         """What `run` would do, found by reading and comparing on the same path; writes nothing anywhere."""
-        overlay = StateOverlay(self._parts.state)
-        parts = attrs.evolve(
-            self._parts, sink=ForetellingSink(self._parts.sink), state=overlay, flagging=None, batching=None
-        )
         chosen = self._chosen(streams)
-        with self._job("plan", chosen) as report:
-            run = Run(parts, report, overlay.commit, self._stop)
-            try:
-                run.prepare()
-                run.poll(chosen, full=full)
-            finally:
-                run.close()
+        with self._job("plan", chosen) as report, self._foretelling(report) as run:
+            run.prepare()
+            run.poll(chosen, full=full)
         return report
 
     def run(self, streams: Iterable[str] | None = None, *, full: bool = False) -> Report:
@@ -218,6 +213,46 @@ class SyncEngine:
         with self._job("replay", chosen) as report, self._running(report) as run:
             run.prepare()
             run.replay(letters)
+        return report
+
+    def sweep(
+        self,
+        *,
+        dormant_after: timedelta | float,
+        streams: Iterable[str] | None = None,
+        activity: ActivitySource | None = None,
+        plan: bool = False,
+        allow_mass_leave: bool = False,
+    ) -> SweepReport:
+        """Take members off whose customer has been quiet for long, as `policy.dormant` says, and let others back in.
+
+        The ERP is read whole. A customer's last business is the later of its record's date and its latest order that
+        was loaded; a contact does business through its customer. Where records share an address, the latest of them
+        counts, and nobody leaves of whom nothing is known. Repeating a sweep changes nothing.
+
+        Args:
+            dormant_after: how long is long: a timedelta, or seconds; a day at least.
+            streams: whose members may leave; all people by default.
+            activity: tells from a record when the ERP last did business with it, in place of its own date; gives a
+                date, or `None` for "not known".
+            plan: only say who would leave and why, and write nothing.
+            allow_mass_leave: confirms that more than `policy.most_leaving` of the members shall leave at once.
+
+        Raises:
+            ConfigurationError: nothing tells when the last business was: `activity` can.
+            LeaseHeldError, AuthenticationError, TransientError, FatalError, StateError: as `run`; an ERP that cannot be
+                read whole takes nobody off.
+        """
+        span = dormancy(dormant_after)
+        chosen = [stream for stream in self._chosen(streams) if stream != "orders"]
+        with (
+            self._job("sweep", chosen, SweepReport) as report,
+            self._foretelling(report) if plan else self._running(report) as run,
+        ):
+            assert isinstance(report, SweepReport)
+            report.planned, report.before = plan, (report.started_at - span).date()
+            run.prepare()
+            Sweep(run, report, tells=activity, allow_mass_leave=allow_mass_leave).carry_out(chosen)
         return report
 
     def stop(self) -> None:
@@ -281,12 +316,24 @@ class SyncEngine:
                 run.close()
 
     @contextmanager
-    def _job(self, operation: Literal["run", "plan", "replay"], streams: Sequence[str]) -> Iterator[Report]:
+    def _foretelling(self, report: Report) -> Iterator[Run]:
+        """A run on the same path that writes nothing anywhere, and so needs no lease."""
+        parts = self._parts
+        overlay = StateOverlay(parts.state)
+        parts = attrs.evolve(parts, sink=ForetellingSink(parts.sink), state=overlay, flagging=None, batching=None)
+        run = Run(parts, report, overlay.commit, self._stop)
+        try:
+            yield run
+        finally:
+            run.close()
+
+    @contextmanager
+    def _job(self, operation: Operation, streams: Sequence[str], kind: type[Report] = Report) -> Iterator[Report]:
         """Announce a job, count its requests and time, and hand its report to whoever catches its error."""
         parts = self._parts
         began = parts.clock.now()
         job_id = f"{began:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
-        report = Report(operation=operation, pipeline=parts.name, job_id=job_id, started_at=began)
+        report = kind(operation=operation, pipeline=parts.name, job_id=job_id, started_at=began)
         before = self._requests()
         started = parts.clock.monotonic()
         self._display = self._chosen_display()

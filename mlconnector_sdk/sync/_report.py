@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import attrs
 
 from ..models import CheckResult, OutcomeKind, html_table
 
-__all__ = ["Checks", "PlannedChange", "Report", "StreamReport"]
+__all__ = ["Checks", "Operation", "PlannedChange", "Report", "StreamReport"]
+
+Operation: TypeAlias = Literal["run", "plan", "replay", "sweep", "reconcile"]
 
 _MOST_CHANGES = 200
 _KINDS: tuple[OutcomeKind, ...] = ("created", "updated", "unchanged", "skipped", "dead")
@@ -75,7 +77,7 @@ class Report:
         changes: of a plan, the first records that would be written.
     """
 
-    operation: Literal["run", "plan", "replay"]
+    operation: Operation
     pipeline: str
     job_id: str
     started_at: datetime

@@ -113,6 +113,21 @@ class Run:
         """End the workers."""
         self._workers.shutdown(wait=True, cancel_futures=True)
 
+    @property
+    def parts(self) -> Parts:
+        """What the pipeline is made of."""
+        return self._parts
+
+    @property
+    def audience(self) -> Audience:
+        """The audience as `prepare` found it."""
+        assert self._audience is not None
+        return self._audience
+
+    def is_stopped(self) -> bool:
+        """Whether it was asked to end at the next checkpoint."""
+        return self._stop.is_set()
+
     # The order of a run: who must not be mailed, what the audience looks like, people, then orders.
 
     def prepare(self) -> None:
@@ -143,13 +158,13 @@ class Run:
         """Read and load every change of these streams; a stream that cannot be read does not stop the others."""
         for stream in streams:
             if stream == "orders":
-                self._take_over_addresses()
+                self.take_over_addresses()
             if self._stop.is_set():
                 self._report.stopped = True
                 return
             with self._reported(stream):
                 self._poll_stream(stream, full=full)
-        self._take_over_addresses()
+        self.take_over_addresses()
 
     def replay(self, letters: Sequence[DeadLetter]) -> None:
         """Load dead letters again through the same path, with the ERP's present data where it still has the record."""
@@ -159,7 +174,7 @@ class Run:
                 self._parts.announce(StreamStarted(job_id=self._report.job_id, stream=stream, full=False))
                 with self._reported(stream):
                     self._reload(stream, chosen)
-        self._take_over_addresses()
+        self.take_over_addresses()
 
     @contextmanager
     def _reported(self, stream: StreamName) -> Iterator[None]:
@@ -344,7 +359,7 @@ class Run:
         except MLConnectorError as error:
             return UnreadableRow(key=letter.key, reason=error.reason, message=error.message, raw=letter.payload)
 
-    def _take_over_addresses(self) -> None:
+    def take_over_addresses(self) -> None:
         """Write the records that became owners of shared addresses.
 
         An heir may hand on in turn, so this goes on until nobody waits; each round uses up at least one heir.
