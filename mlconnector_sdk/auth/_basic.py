@@ -7,6 +7,7 @@ from collections.abc import Generator
 import attrs
 import httpx
 
+from .._secret import Secret, revealed
 from ..errors import AuthenticationError
 from ._refusals import Refusal
 
@@ -23,7 +24,7 @@ class BasicLogin:
     """
 
     username: str = attrs.field(validator=attrs.validators.min_len(1))
-    password: str = attrs.field(repr=False)
+    password: str | Secret = attrs.field(repr=False)
 
     def flow(self, *, system: str = "") -> BasicFlow:
         """The live flow.
@@ -38,12 +39,15 @@ class BasicFlow(httpx.Auth):
     """Sends the credentials until they are refused once."""
 
     def __init__(self, login: BasicLogin, *, system: str = "") -> None:
-        self._basic = httpx.BasicAuth(login.username, login.password)
+        self._login = login
+        self._basic: httpx.BasicAuth | None = None
         self._system = system
         self._refusal = Refusal()
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         self._refusal.check()
+        if self._basic is None:
+            self._basic = httpx.BasicAuth(self._login.username, revealed(self._login.password))
         signed = next(self._basic.auth_flow(request))
         response = yield signed
         if response.status_code == 401:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import attrs
 import httpx
 
+from .._secret import Secret
 from ..errors import AuthenticationError
 from ._refusals import Refusal
 
@@ -35,7 +36,7 @@ class CookieLogin:
     """
 
     username: str = attrs.field(validator=attrs.validators.min_len(1))
-    password: str = attrs.field(repr=False)
+    password: str | Secret = attrs.field(repr=False)
     tenant: str = ""
     branch: str = ""
     locale: str = ""

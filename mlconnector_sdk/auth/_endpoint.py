@@ -12,6 +12,7 @@ from authlib.oauth2.base import OAuth2Error
 from authlib.oauth2.client import OAuth2Client
 
 from .._http import HttpReply, guarded, looks_like_html, retry_after
+from .._secret import Secret, revealed
 from .._version import __version__
 from ..errors import AuthenticationError, ContractError, MLConnectorError, RateLimitError, UnavailableError
 from ._tokens import Now, OAuth2Token, utc_now
@@ -66,7 +67,7 @@ class TokenEndpoint:
         url: str,
         *,
         client_id: str,
-        client_secret: str,
+        client_secret: str | Secret,
         client_auth: str,
         redirect_uri: str = "",
         judge: JudgeToken | None = None,
@@ -79,9 +80,9 @@ class TokenEndpoint:
         self._judge = judge
         self._http = http
         self._now = now
+        self._client_secret = client_secret
         self._settings = {
             "client_id": client_id,
-            "client_secret": client_secret,
             "token_endpoint_auth_method": client_auth,
             "redirect_uri": redirect_uri or None,
         }
@@ -118,7 +119,7 @@ class TokenEndpoint:
         return httpx.Client(timeout=httpx.Timeout(60.0, connect=10.0), headers=headers)
 
     def _client_over(self, session: httpx.Client) -> _Client:
-        client = _Client(session, **self._settings)
+        client = _Client(session, client_secret=revealed(self._client_secret), **self._settings)
         for hook in ("access_token_response", "refresh_token_response"):
             client.register_compliance_hook(hook, self._checked)
         return client

@@ -9,9 +9,10 @@ from typing import Any, Literal, TypeAlias
 import attrs
 import httpx
 
+from .._secret import Secret, not_empty, revealed
 from ..errors import AuthenticationError, ConfigurationError, ReauthorizationRequiredError
 from ._endpoint import JudgeToken, TokenEndpoint, authorization_url
-from ._tokens import Now, OAuth2Token, SaveToken, TokenFlow, utc_now
+from ._tokens import LoadToken, Now, OAuth2Token, SaveToken, TokenFlow, utc_now
 
 __all__ = ["OAuth2AuthorizationCode", "OAuth2ClientCredentials", "OAuth2Password"]
 
@@ -68,9 +69,9 @@ class OAuth2Password:
     """
 
     client_id: str = attrs.field(validator=_SOME_TEXT)
-    client_secret: str = attrs.field(default="", repr=False)
+    client_secret: str | Secret = attrs.field(default="", repr=False)
     username: str = attrs.field(validator=_SOME_TEXT)
-    password: str = attrs.field(repr=False)
+    password: str | Secret = attrs.field(repr=False)
     scope: str = ""
     client_auth: ClientAuth = attrs.field(default="client_secret_post", validator=_CLIENT_AUTH)
 
@@ -86,9 +87,12 @@ class OAuth2Password:
     ) -> TokenFlow:
         """The live flow: signs in on first use, renews by refresh token, signs in again when that chain has ended."""
         endpoint = _endpoint(self, token_url, judge=judge, http=http, system=system)
-        values = _given(username=self.username, password=self.password, scope=self.scope or default_scope)
-        grant = _Grant(endpoint, lambda: endpoint.fetch("password", **values))
-        return TokenFlow(grant, on_replaced=on_replaced, system=system)
+        values = _given(username=self.username, scope=self.scope or default_scope)
+
+        def sign_in() -> OAuth2Token:
+            return endpoint.fetch("password", **values, **_given(password=revealed(self.password)))
+
+        return TokenFlow(_Grant(endpoint, sign_in), on_replaced=on_replaced, system=system)
 
 
 @attrs.frozen(kw_only=True)
@@ -106,11 +110,11 @@ class OAuth2ClientCredentials:
     """
 
     client_id: str = attrs.field(validator=_SOME_TEXT)
-    client_secret: str = attrs.field(repr=False, validator=_SOME_TEXT)
+    client_secret: str | Secret = attrs.field(repr=False, validator=not_empty)
     scope: str = ""
     audience: str = ""
     token_url: str = ""
-    api_key: str = attrs.field(default="", repr=False)
+    api_key: str | Secret = attrs.field(default="", repr=False)
     client_auth: ClientAuth = attrs.field(default="client_secret_basic", validator=_CLIENT_AUTH)
 
     def flow(
@@ -141,20 +145,22 @@ class OAuth2AuthorizationCode:
     """A user's consent in a browser, once; from then on renewed by refresh token.
 
     First time: send the browser to `authorize_url`, receive the code at `redirect_uri`, and `exchange` it. Later, and
-    on other machines: construct it with the stored `token`.
+    on other machines: construct it with the stored `token`, or with `load`.
 
     Attributes:
         token: what `exchange` or `save` gave last; a bare refresh token is `OAuth2Token(access_token="", …)`.
         save: told every new token before its first use. Store it durably: the server may have voided the old refresh
             token already. While it raises, the new token is not used and saving is tried again with the next request.
+        load: gives what was saved last. With it, several workers may share one consent.
     """
 
     client_id: str = attrs.field(validator=_SOME_TEXT)
-    client_secret: str = attrs.field(default="", repr=False)
+    client_secret: str | Secret = attrs.field(default="", repr=False)
     redirect_uri: str = ""
     scope: str = ""
     token: OAuth2Token | None = None
     save: SaveToken | None = attrs.field(default=None, repr=False, eq=False)
+    load: LoadToken | None = attrs.field(default=None, repr=False, eq=False)
     client_auth: ClientAuth = attrs.field(default="client_secret_post", validator=_CLIENT_AUTH)
 
     @staticmethod
@@ -215,15 +221,15 @@ class OAuth2AuthorizationCode:
         Raises:
             ConfigurationError: there is no token yet.
         """
-        if self.token is None or not (self.token.access_token or self.token.refresh_token):
+        token = self.token or (self.load() if self.load is not None else None)
+        if token is None or not (token.access_token or token.refresh_token):
             raise ConfigurationError(
                 "no token yet: send the user to authorize_url, exchange the code, and construct this with token=",
                 system=system,
             )
         endpoint = _endpoint(self, token_url, judge=judge, http=http, system=system)
-        return TokenFlow(
-            _Grant(endpoint, None), token=self.token, save=self.save, on_replaced=on_replaced, system=system
-        )
+        grant = _Grant(endpoint, None)
+        return TokenFlow(grant, token=token, save=self.save, load=self.load, on_replaced=on_replaced, system=system)
 
 
 def _endpoint(

@@ -11,6 +11,7 @@ import attrs
 import httpx
 
 from .._http import HttpReply, guarded
+from .._secret import Secret, not_empty, revealed
 from .._version import __version__
 from ..errors import AuthenticationError, ConfigurationError, ContractError, ReauthorizationRequiredError
 from ._endpoint import OPERATION, general_refusal
@@ -52,7 +53,7 @@ class CloudPairing:
     """
 
     client_id: str = attrs.field(validator=_SOME_TEXT)
-    client_secret: str = attrs.field(repr=False, validator=_SOME_TEXT)
+    client_secret: str | Secret = attrs.field(repr=False, validator=not_empty)
     redirect_uri: str = attrs.field(validator=_SOME_TEXT)
     scope: str = "api.graphQL businessDomain.ALL"
     token: OAuth2Token | None = attrs.field(default=None, repr=False)
@@ -147,7 +148,7 @@ class _Gateway:
         values = {
             "grant_type": grant_type,
             "client_id": pairing.client_id,
-            "client_secret": pairing.client_secret,
+            "client_secret": revealed(pairing.client_secret),
             **values,
         }
         body = json.dumps({pairing.names.get(name, name): value for name, value in values.items()})

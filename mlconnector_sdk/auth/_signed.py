@@ -10,6 +10,7 @@ import attrs
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
+from .._secret import Secret, not_empty, revealed
 from ._tokens import Now, OAuth2Token, TokenFlow, utc_now
 
 __all__ = ["SelfSignedJWT"]
@@ -43,7 +44,7 @@ class SelfSignedJWT:
     """
 
     client_id: str = attrs.field(validator=_SOME_TEXT)
-    secret: str = attrs.field(repr=False, validator=_SOME_TEXT)
+    secret: str | Secret = attrs.field(repr=False, validator=not_empty)
     user: str = ""
     audience: str | None = None
     lifetime: timedelta = timedelta(minutes=5)
@@ -80,7 +81,7 @@ class _Signer:
             "iat": int(issued.timestamp()),
             "exp": int(expires.timestamp()),
         }
-        key = OctKey.import_key(application.secret.encode())
+        key = OctKey.import_key(revealed(application.secret).encode())
         return OAuth2Token(access_token=jwt.encode({"alg": "HS256", "typ": "JWT"}, claims, key), expires_at=expires)
 
 

@@ -12,6 +12,7 @@ import attrs
 import httpx
 
 from ..._http import HttpClient, HttpReply
+from ..._secret import revealed
 from ...auth import (
     CookieLogin,
     OAuth2AuthorizationCode,
@@ -174,7 +175,7 @@ class Session:
     def _log_in(self, login: CookieLogin, jar: httpx.Cookies) -> None:
         body = {
             "name": login.username,
-            "password": login.password,
+            "password": revealed(login.password),
             login.tenant_key: login.tenant,
             "branch": login.branch,
             "locale": login.locale,

@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from ..._http import HttpClient
-from ...auth import OAuth2Token
+from ..._secret import Secret, not_empty, revealed
+from ...auth import OAuth2Token, TokenFlow
 from ...errors import (
     AuthenticationError,
     ConfigurationError,
@@ -107,7 +108,7 @@ class Sage100Agent:
     """
 
     url: str = attrs.field(converter=_with_path)
-    token: str = attrs.field(kw_only=True, repr=False, validator=attrs.validators.min_len(1))
+    token: str | Secret = attrs.field(kw_only=True, repr=False, validator=not_empty)
     page_size: int = attrs.field(
         default=250, kw_only=True, repr=False, validator=[attrs.validators.ge(1), attrs.validators.le(1000)]
     )
@@ -129,6 +130,19 @@ class Sage100Agent:
         return AgentTables(self, company=company, zone=zone, retry=retry)
 
 
+@attrs.frozen
+class _GivenToken:
+    """The token as it was given, or as it stands where it is kept: there it may have been replaced meanwhile."""
+
+    token: str | Secret = attrs.field(repr=False)
+
+    def obtain(self, previous: OAuth2Token | None) -> OAuth2Token:
+        found = OAuth2Token(access_token=revealed(self.token))
+        if found == previous:
+            raise token_refused("")
+        return found
+
+
 class AgentTables:
     """Tables of one company through the agent, one request at a time."""
 
@@ -142,7 +156,7 @@ class AgentTables:
             SYSTEM,
             api.url,
             judge=judged,
-            auth=OAuth2Token(access_token=api.token).flow(system=SYSTEM),
+            auth=TokenFlow(_GivenToken(api.token), system=SYSTEM),
             timeout=api.timeout,
             retry=retry,
             max_connections=1,

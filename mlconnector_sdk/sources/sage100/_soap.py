@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
+from ..._secret import Secret
 from ...models import StreamName
 from ...retry import RetryPolicy
 from .._settings import require
@@ -65,7 +66,7 @@ class Sage100Soap:
 
     wsdl_url: str
     username: str = attrs.field(kw_only=True)
-    password: str = attrs.field(kw_only=True, repr=False)
+    password: str | Secret = attrs.field(kw_only=True, repr=False)
     base_url: str | None = attrs.field(default=None, kw_only=True, repr=False)
     keys: Mapping[StreamName, ToldKeys] = attrs.field(factory=dict, kw_only=True, repr=False)
     first_order: str = attrs.field(default="", kw_only=True, repr=False)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from ..._http import HttpClient, HttpReply
+from ..._secret import Secret, revealed
 from ...errors import AuthenticationError, ContractError, MLConnectorError
 from ...retry import RetryPolicy
 from .._soap import SoapService, plain
@@ -56,7 +57,7 @@ class Service:
         *,
         base_url: str | None,
         username: str,
-        password: str,
+        password: str | Secret,
         company: str,
         timeout: float,
         ca_bundle: str | Path | None,
@@ -66,7 +67,8 @@ class Service:
     ) -> None:
         wsdl, base = urlsplit(wsdl_url), urlsplit(base_url or wsdl_url)
         self.company = company
-        self._logon = {"Username": username, "Password": password}
+        self._username, self._password = username, password
+        self._revealed: str | None = None
         self._verdicts = Verdicts(company=company, lock_patterns=lock_patterns)
         self.http = HttpClient(
             SYSTEM,
@@ -131,7 +133,7 @@ class Service:
 
     def close(self) -> None:
         """Close connections, and forget that a logon was refused: it may have been mended meanwhile."""
-        self._refusal = None
+        self._refusal = self._revealed = None
         self.http.close()
 
     def _called(self, operation: str, retry: RetryPolicy | None, **parameters: Any) -> Any:
@@ -151,7 +153,7 @@ class Service:
                     operation,
                     operation=operation,
                     retry=retry,
-                    logon=dict(self._logon),
+                    logon=self._logon(),
                     companyCode=self.company,
                     **parameters,
                 )
@@ -160,6 +162,11 @@ class Service:
             raise
         self._accepted = True
         return value
+
+    def _logon(self) -> dict[str, str]:
+        if self._revealed is None:
+            self._revealed = revealed(self._password)
+        return {"Username": self._username, "Password": self._revealed}
 
     @contextmanager
     def _known_description(self) -> Iterator[None]:

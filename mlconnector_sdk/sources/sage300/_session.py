@@ -6,7 +6,10 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
+import attrs
+
 from ..._http import HttpClient, HttpReply
+from ..._secret import Secret, revealed
 from ...auth import BasicLogin
 from ...errors import AuthenticationError, ContractError
 from ...protocols import Clock, WaitListener
@@ -22,6 +25,17 @@ __all__ = ["Session"]
 _DEFAULT_APPLICATION = "/Sage300WebApi"
 
 
+@attrs.frozen
+class UpperCase:
+    """A secret in upper case."""
+
+    secret: str | Secret = attrs.field(repr=False)
+
+    def reveal(self) -> str:
+        """See `Secret.reveal`."""
+        return revealed(self.secret).upper()
+
+
 class Session:
     """Talks to one company of one site, one request at a time: too many at once are refused."""
 
@@ -32,7 +46,7 @@ class Session:
         company: str,
         tenant: str,
         username: str,
-        password: str,
+        password: str | Secret,
         upper_case: bool,
         retry: RetryPolicy,
         timeout: float,
@@ -43,7 +57,7 @@ class Session:
         require(bool(username.strip()), "username must not be empty", system=SYSTEM)
         # User IDs have no lower case at all; passwords have one in newer releases.
         self.user = username.strip().upper()
-        login = BasicLogin(username=self.user, password=password.upper() if upper_case else password)
+        login = BasicLogin(username=self.user, password=UpperCase(password) if upper_case else password)
         self._http = HttpClient(
             SYSTEM,
             f"{_with_application(base_url)}/v1.0/{tenant}/{self.company}",

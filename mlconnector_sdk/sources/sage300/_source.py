@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import attrs
 
+from ..._secret import Secret
 from ...cursors import CursorStep, CursorValue, Overlap, Window
 from ...models import STREAMS, CheckResult, Page, Record, StreamName, StreamSpec
 from ...retry import RetryPolicy
@@ -91,7 +92,7 @@ class Sage300(ErpSource[Session]):
         company: str,
         *,
         username: str,
-        password: str,
+        password: str | Secret,
         upper_case_credentials: bool = True,
         tenant: str = "-",
         timezone: str = "UTC",

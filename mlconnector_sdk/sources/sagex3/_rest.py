@@ -9,6 +9,7 @@ from typing import TypeAlias
 import attrs
 import httpx
 
+from ..._secret import Secret
 from ...auth import BasicLogin, OAuth2AuthorizationCode, OAuth2ClientCredentials, OAuth2Token
 from ...retry import RetryPolicy
 from .._settings import require
@@ -53,7 +54,7 @@ class SageX3Rest:
     endpoint: str = attrs.field(default="", kw_only=True)
     folder: str = attrs.field(default="", kw_only=True, repr=False)
     username: str = attrs.field(default="", kw_only=True)
-    password: str = attrs.field(default="", kw_only=True, repr=False)
+    password: str | Secret = attrs.field(default="", kw_only=True, repr=False)
     auth: RestAuth | None = attrs.field(default=None, kw_only=True, repr=False)
     token_url: str = attrs.field(default="", kw_only=True, repr=False)
     representations: Mapping[str, str | Representation] = attrs.field(factory=dict, kw_only=True, repr=False)

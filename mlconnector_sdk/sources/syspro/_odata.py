@@ -14,6 +14,7 @@ from urllib.parse import quote
 import attrs
 
 from ..._http import HttpClient, HttpReply, looks_like_html, retry_after
+from ..._secret import Secret
 from ...auth import BasicLogin
 from ...errors import (
     ConfigurationError,
@@ -66,7 +67,7 @@ class SysproOData:
 
     odata_root: str
     username: str = attrs.field(kw_only=True, validator=attrs.validators.min_len(1))
-    password: str = attrs.field(kw_only=True, repr=False)
+    password: str | Secret = attrs.field(kw_only=True, repr=False)
     delta_column: str | Mapping[StreamName, str] | None = attrs.field(default=None, kw_only=True, repr=False)
     entity_sets: Mapping[str, str] = attrs.field(factory=dict, kw_only=True, repr=False)
     timeout: float = attrs.field(default=120.0, kw_only=True, repr=False, validator=attrs.validators.gt(0))

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 import attrs
 
 from ..._http import HttpClient, HttpReply
+from ..._secret import Secret, revealed
 from ...errors import ContractError, MLConnectorError, UnavailableError
 from ...models import StreamName
 from ...retry import RetryPolicy
@@ -56,9 +57,9 @@ class SysproENet:
 
     base_url: str = attrs.field(converter=_without_rest_path)
     operator: str = attrs.field(kw_only=True, validator=attrs.validators.min_len(1))
-    password: str = attrs.field(kw_only=True, repr=False)
+    password: str | Secret = attrs.field(kw_only=True, repr=False)
     company: str = attrs.field(kw_only=True)
-    company_password: str = attrs.field(default="", kw_only=True, repr=False)
+    company_password: str | Secret = attrs.field(default="", kw_only=True, repr=False)
     delta_column: str | Mapping[StreamName, str] | None = attrs.field(default=None, kw_only=True, repr=False)
     timeout: float = attrs.field(default=300.0, kw_only=True, repr=False, validator=attrs.validators.gt(0))
     seat_wait: float = attrs.field(default=60.0, kw_only=True, repr=False, validator=attrs.validators.ge(0))
@@ -100,9 +101,9 @@ class RestDoor:
         api = self._api
         sent = {
             "Operator": api.operator,
-            "OperatorPassword": api.password,
+            "OperatorPassword": revealed(api.password),
             "CompanyId": api.company,
-            "CompanyPassword": api.company_password,
+            "CompanyPassword": revealed(api.company_password),
         }
         found = enet.session_id(self._get("/Logon", sent, enet.LOGON, retry).body)
         if found is None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import attrs
 
 from ..._http import HttpClient, HttpReply
+from ..._secret import Secret, revealed
 from ...errors import ContractError, MLConnectorError
 from ...models import StreamName
 from ...retry import RetryPolicy
@@ -56,9 +57,9 @@ class SysproENetSoap:
 
     base_url: str
     operator: str = attrs.field(kw_only=True, validator=attrs.validators.min_len(1))
-    password: str = attrs.field(kw_only=True, repr=False)
+    password: str | Secret = attrs.field(kw_only=True, repr=False)
     company: str = attrs.field(kw_only=True)
-    company_password: str = attrs.field(default="", kw_only=True, repr=False)
+    company_password: str | Secret = attrs.field(default="", kw_only=True, repr=False)
     instance: int = attrs.field(
         default=0, kw_only=True, repr=False, validator=[attrs.validators.ge(0), attrs.validators.le(9)]
     )
@@ -103,9 +104,9 @@ class SoapDoor:
         api = self._api
         sent = {
             "Operator": api.operator,
-            "OperatorPassword": api.password,
+            "OperatorPassword": revealed(api.password),
             "CompanyId": api.company,
-            "CompanyPassword": api.company_password,
+            "CompanyPassword": revealed(api.company_password),
             "LanguageCode": "AUTO",
             "LogLevel": "ldNoDebug",
             "EncoreInstance": f"EncoreInstance_{api.instance}",
