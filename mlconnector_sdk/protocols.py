@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
+from ._secret import SealedStore, Secret
 from .cursors import CursorValue, HighWaterMark, Window
 from .errors import TransientError
 from .events import Event
@@ -47,6 +48,8 @@ __all__ = [
     "Journal",
     "KeyedSource",
     "Progress",
+    "SealedStore",
+    "Secret",
     "Sink",
     "Source",
     "StateStore",

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from .._http import BodyReader, HttpClient, HttpReply, checked_url
+from .._secret import Secret, revealed
 from ..errors import ConfigurationError, ContractError, MLConnectorError
 from ..protocols import WaitListener
 from ..retry import RetryPolicy
@@ -41,14 +42,18 @@ class MailchimpClient:
     """Sends requests to one Mailchimp account.
 
     Args:
-        auth: an API key, an account as a value or as the text kept of it, or an object with an `access_token`.
+        auth: an API key, an account as a value or as the text kept of it, or an object with an `access_token`. A
+            reference is looked up at once, because key and account tell the address.
         base_url: the whole root with its version; without it the account or the key's data centre tells it.
         concurrency: simultaneous requests of all clients of the account in this process.
     """
 
-    def __init__(self, auth: str | Token, *, base_url: str | None, concurrency: int, retry: RetryPolicy) -> None:
-        if isinstance(auth, str):
-            auth = opened_account(auth) or auth
+    def __init__(
+        self, auth: str | Secret | Token, *, base_url: str | None, concurrency: int, retry: RetryPolicy
+    ) -> None:
+        if isinstance(auth, (str, Secret)):
+            text = revealed(auth)
+            auth = opened_account(text) or text
         root = checked_url(base_url, SYSTEM) if base_url is not None else _root_of(auth)
         credential = _credential(auth, needs_data_centre=base_url is None)
         self._http = HttpClient(

@@ -12,6 +12,7 @@ from typing import Self
 
 import attrs
 
+from .._secret import Secret
 from ..errors import ConfigurationError, MLConnectorError
 from ..models import (
     Audience,
@@ -55,7 +56,8 @@ class MailchimpSink:
 
     Args:
         auth: an API key, whole with its data centre (`…-us6`); a `MailchimpAccount`, or the text that is kept of it; or
-            an object with an `access_token`, asked for each request.
+            an object with an `access_token`, asked for each request. A reference to a key or such a text is looked up
+            at once, because they tell the address.
         list_id: the audience's id.
         store: the e-commerce store that orders go to; without one, orders cannot be written.
         concurrency: simultaneous requests, 10 at the most. All sinks of one account in this process share the smallest
@@ -83,7 +85,7 @@ class MailchimpSink:
 
     def __init__(
         self,
-        auth: str | Token,
+        auth: str | Secret | Token,
         *,
         list_id: str,
         store: Store | None = None,
