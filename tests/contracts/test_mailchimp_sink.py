@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+import json
+import tarfile
+from collections.abc import Collection, Iterator
 
 import attrs
 import pytest
 
 from mlconnector_sdk.mailchimp import MailchimpSink
-from mlconnector_sdk.models import MemberWrite, MergeField, PermissionWish
+from mlconnector_sdk.models import BatchEntry, MemberWrite, MergeField, PermissionWish
 from mlconnector_sdk.retry import RetryPolicy
 from mlconnector_sdk.testing.fakes._mailchimp import FakeMailchimp
 from tests.contracts._mailchimp_oracle import check_exchange, specs_folder
@@ -29,7 +32,12 @@ def _fake() -> Iterator[FakeMailchimp]:
 @pytest.fixture(name="sink")
 def _sink(fake: FakeMailchimp) -> Iterator[MailchimpSink]:
     with MailchimpSink(
-        fake.api_key, list_id=fake.list_id, base_url=fake.base_url, store=STORE, retry=RetryPolicy.immediate()
+        fake.api_key,
+        list_id=fake.list_id,
+        base_url=fake.base_url,
+        store=STORE,
+        retry=RetryPolicy.immediate(),
+        batch_polling=RetryPolicy.immediate(attempts=50),
     ) as sink:
         yield sink
 
@@ -131,4 +139,66 @@ def test_managing_webhooks_keeps_the_contract(fake, sink):
     assert (4, 3) == (len(kept), len(sink.webhooks.list()))
     assert sink.webhooks.remove(url)
     fake.log[:] = [entry for entry in fake.log if entry.status]
+    _check_log(fake)
+
+
+class _Notebook:
+    """A journal for as long as the process lives."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, BatchEntry] = {}
+
+    def entries(self) -> list[BatchEntry]:
+        return list(self.open.values())
+
+    def begin(self, entry: BatchEntry) -> None:
+        self.open[entry.id] = entry
+
+    def end(self, entry: BatchEntry, done: Collection[str] = ()) -> None:
+        del self.open[entry.id]
+
+    def check(self) -> None:
+        """Nobody asks to stop."""
+
+
+def _results(archive: bytes) -> Iterator[dict[str, object]]:
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        for entry in files:
+            content = files.extractfile(entry)
+            if content is not None and entry.size:
+                yield from json.load(content)
+
+
+def test_batches_and_every_operation_in_them_keep_the_contract(fake, sink):
+    """Batches are handed over and looked at by documented requests, and so is each operation with its own answer."""
+    sink.prepare([])
+    orders = [order_write(f"INV/{number}", items={"1": f"ITEM {number % 12}"}) for number in range(30)]
+    orders.append(order_write("INV/BAD", "nobody@acme.test", items={"1": "ITEM 1"}))
+    notebook = _Notebook()
+
+    results = sink.write_orders(orders, journal=notebook)
+
+    assert ["created"] * 30 + ["dead"] == [result.kind for result in results]
+    assert 31 == len(sink.recover_orders(notebook)) + 1
+    _check_log(fake)
+    handed = [op for entry in fake.requests("POST", "/batches") for op in entry.request.json()["operations"]]
+    operations = {operation["operation_id"]: operation for operation in handed}
+    archives = [entry.response_body for entry in fake.requests("GET", "/batch-results/")]
+    judged = 0
+    for result in (result for archive in archives for result in _results(archive)):
+        asked = operations[result["operation_id"]]
+        body, answer = asked["body"].encode(), result["response"].encode()
+        check_exchange(asked["method"], asked["path"], body, result["status_code"], answer)
+        judged += 1
+    assert judged > len(operations) == 43
+
+
+def test_forgetting_keeps_the_contract(fake, sink):
+    """A person's orders, customer and member are found and deleted by documented requests."""
+    sink.prepare([])
+    sink.write_orders([order_write(), order_write("INV/2")])
+    fake.add_member("pat@acme.org")
+    fake.add_member("new@acme.org", "pending")
+    sink.write_members([member_write("new@acme.org", status="archived", only_if_member=True)])
+    assert (True, 1, 2) == attrs.astuple(sink.forget("pat@acme.org"))
     _check_log(fake)
