@@ -18,6 +18,7 @@ __all__ = [
     "MAY_HEAR_NEWS",
     "TRANSACTIONAL",
     "Leaving",
+    "born_again_as",
     "following",
     "is_erased",
     "is_off",
@@ -99,6 +100,12 @@ def way_back(before: Link | None, policy: SyncPolicy, first: MemberStatus, statu
         return None
     stood = before.standing or first
     return stood if stood in {"subscribed", "pending"} else None
+
+
+def born_again_as(before: Link | None, first: MemberStatus) -> MemberStatus:
+    """The status of a member that has to be made again: no more than it stood for, if it waited or got orders alone."""
+    stood = before.standing if before else ""
+    return stood if stood in {"pending", "transactional"} else first
 
 
 def standing_after(link: Link, write: MemberWrite, result: WriteResult) -> Link:

@@ -12,6 +12,7 @@ import attrs
 
 from ..models import Link, MemberStatus, MemberWrite, Party, Suppression
 from ..policy import SyncPolicy
+from ._consent import is_off
 from ._decision import Decision
 
 __all__ = [
@@ -128,12 +129,12 @@ def fall_asleep(decision: Decision, policy: SyncPolicy, suppression: Suppression
             decision.link = attrs.evolve(before, details=(*before.details, policy.dormant_tag), synced_at=now)
             decision.news = True
     else:
-        status: Literal["unsubscribed", "archived"] = "archived" if policy.dormant == "archive" else "unsubscribed"
-        if not before.taken_off:
-            decision.write = status_only(decision.key, before.address, status, exists=True)
-        taken_off = before.taken_off or status
-        decision.link = attrs.evolve(before, state="skipped", reason=DORMANT, taken_off=taken_off, synced_at=now)
+        decision.link = attrs.evolve(before, state="skipped", reason=DORMANT, synced_at=now)
         decision.news = True
+        if not is_off(before, suppression):
+            status: Literal["unsubscribed", "archived"] = "archived" if policy.dormant == "archive" else "unsubscribed"
+            decision.write = status_only(decision.key, before.address, status, exists=True)
+            decision.link = attrs.evolve(decision.link, taken_off=status)
 
 
 def lose_the_tag(decision: Decision, policy: SyncPolicy) -> None:

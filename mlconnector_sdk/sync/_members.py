@@ -28,6 +28,7 @@ from ..protocols import Sink, StateStore
 from ._consent import (
     MAY_HEAR_NEWS,
     Leaving,
+    born_again_as,
     following,
     is_erased,
     is_off,
@@ -416,8 +417,8 @@ class MemberDecider:
                 previous = before.address
         # Whoever was taken off and is to stay so stays so even where the member has to be made again; and of a member
         # that is not where it is to be moved from nobody knows whether it was deleted for good.
-        silent = silent or bool(taken_off)
-        born_as: MemberStatus = "unsubscribed" if silent or previous else self._first_status()
+        silent = silent or (back is None and is_off(before, None))
+        born_as: MemberStatus = "unsubscribed" if silent or previous else born_again_as(before, self._first_status())
         known_permissions = permissions_of(before, outranked)
         same_member = before if had_member and (not moved or previous) else None
         marks = marks_on(same_member, self._policy)

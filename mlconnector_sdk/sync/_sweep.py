@@ -11,6 +11,7 @@ import attrs
 from ..errors import ConfigurationError
 from ..models import Link, OutcomeKind, StreamName, Suppression, html_table
 from ._activity import Activity, ActivitySource
+from ._consent import is_off
 from ._leaving import DORMANT, Brake, Finding, in_chunks, is_asleep, marks_on
 from ._neighbourhood import SPEAKS_FOR_NOBODY
 from ._report import Report, StreamReport
@@ -181,7 +182,7 @@ class Sweep:
         for stream in streams:
             for judged in self._judged(stream):
                 members += 1
-                leaving += judged.verdict == DORMANT and judged.link.reason != DORMANT and not judged.link.taken_off
+                leaving += judged.verdict == DORMANT and judged.link.reason != DORMANT and not is_off(judged.link, None)
         cure = "look at engine.sweep(…, plan=True), then confirm it with allow_mass_leave=True"
         self._report.held_back = self._brake.refusal(leaving, members, why="are dormant", cure=cure)
 
