@@ -1164,6 +1164,67 @@ def test_batches_run_one_at_a_time(client: httpx.Client) -> None:
     assert client.get(f"/batches/{second}").json()["status"] == "pending"
 
 
+def test_batches_run_by_the_clock(clock: Clock) -> None:
+    """With a pace, batches move on as time passes and one after the other, looked at or not."""
+    with FakeMailchimp(clock=clock, batch_pace=10) as fake, _connect(fake) as client:
+        first, second = (
+            client.post("/batches", json={"operations": [{"method": "GET", "path": "/ping"}]}).json() for _ in range(2)
+        )
+        seen = []
+        for seconds in (0, 9, 1, 10, 20, 10, 30):
+            clock.advance(seconds=seconds)
+            shown = [client.get(f"/batches/{batch['id']}").json() for batch in (first, second)]
+            seen.append(tuple(batch["status"] for batch in shown))
+
+    assert seen == [
+        ("pending", "pending"),
+        ("pending", "pending"),
+        ("preprocessing", "pending"),
+        ("started", "pending"),
+        ("finished", "pending"),
+        ("finished", "preprocessing"),
+        ("finished", "finished"),
+    ]
+    assert [40, 80] == [
+        (datetime.fromisoformat(batch["completed_at"]) - datetime.fromisoformat(first["submitted_at"])).total_seconds()
+        for batch in shown
+    ]
+
+
+def test_operations_run_in_no_order_and_repeatably(clock: Clock) -> None:
+    """Operations are shuffled, the same way each time; writes take effect although nobody looks."""
+    orders = []
+    for _ in range(2):
+        with FakeMailchimp(clock=clock, batch_pace=1) as fake, _connect(fake) as client:
+            body = [_new(f"p{n}@acme.org") for n in range(20)]
+            operations = [{"method": "PUT", "path": f"{MEMBERS}/x", "body": json.dumps(each)} for each in body]
+            client.post("/batches", json={"operations": operations})
+            clock.advance(seconds=2)
+            client.get("/ping")
+            orders.append(list(fake.members))
+
+    assert [f"p{n}@acme.org" for n in range(20)] == sorted(orders[0], key=lambda email: int(email[1:-9]))
+    assert sorted(orders[0], key=lambda email: int(email[1:-9])) != orders[0] == orders[1]
+
+
+def test_batches_can_be_held_and_operations_spoilt(fake: FakeMailchimp, client: httpx.Client) -> None:
+    """A held batch does not move; a spoilt operation fails with the status it was given and changes nothing."""
+    fake.spoil_operations(lambda operation: 500 if operation["operation_id"] == "bad" else None)
+    bad, good = (
+        {"method": "PUT", "path": f"{MEMBERS}/x", "body": json.dumps(_new(f"{n}@acme.org")), "operation_id": n}
+        for n in ("bad", "good")
+    )
+    fake.hold_batches()
+    held = _finish(client, [bad, good])
+    fake.hold_batches(hold=False)
+    for _ in range(4):
+        batch = client.get(f"/batches/{held['id']}").json()
+
+    assert ("pending", "finished", 1) == (held["status"], batch["status"], batch["errored_operations"])
+    assert {"bad": 500, "good": 200} == {r["operation_id"]: r["status_code"] for r in _results(batch)}
+    assert ["good@acme.org"] == list(fake.members)
+
+
 def test_a_forged_signature_opens_nothing(client: httpx.Client) -> None:
     """Results are told only to who knows the signed address."""
     url = _finish(client, [{"method": "GET", "path": "/ping"}])["response_body_url"]
