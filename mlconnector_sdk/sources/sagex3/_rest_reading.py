@@ -12,6 +12,7 @@ from .._paging import cursor_pages
 from .._values import Row
 from ._api import CUSTOMERS, SYSTEM, Condition, Entity, Greeting, Known, Question, RefusedQuestionError
 from ._api1 import list_path, listed_in, literal, where_any
+from ._crew import Crew
 from ._rest_facets import Facets, Plan
 from ._rest_session import RestSession
 from ._rest_whole import Completer
@@ -29,7 +30,8 @@ class RestConnection:
         self._page_size = page_size
         self._user = user
         self._facets = Facets(session=session, views=views)
-        self._completer = Completer(session=session, views=views, rows_of=self._matching, concurrency=concurrency)
+        self._crew = Crew(concurrency)
+        self._completer = Completer(session=session, views=views, rows_of=self._matching, crew=self._crew)
 
     @property
     def address(self) -> str:
@@ -47,7 +49,7 @@ class RestConnection:
 
     def close(self) -> None:
         """Close connections; harmless when repeated."""
-        self._completer.close()
+        self._crew.close()
         self._session.close()
 
     def greet(self) -> Iterator[Greeting]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 import attrs
 
@@ -12,6 +10,7 @@ from ...errors import RecordNotFoundError, RecordRejectedError
 from .._values import Row
 from ._api import Condition, Entity
 from ._api1 import details_path, record_in
+from ._crew import Crew
 from ._fields import base_code
 from ._rest_facets import JoinPlan, Plan
 from ._rest_session import RestSession
@@ -19,8 +18,6 @@ from ._views import View, Views
 
 __all__ = ["Completer"]
 
-T = TypeVar("T")
-R = TypeVar("R")
 Key = tuple[str | int, ...]
 
 _FAULT = {"$diagnoses": [{"$severity": "error"}]}
@@ -32,14 +29,13 @@ class Completer:
 
     Attributes:
         rows_of: the rows of a list that meet one of some conditions.
-        concurrency: records that are read at once.
+        crew: reads a few records at once.
     """
 
     session: RestSession
     views: Views
     rows_of: Callable[[View, Iterable[Condition]], Iterator[list[Row]]]
-    concurrency: int
-    _pool: ThreadPoolExecutor | None = attrs.field(default=None, init=False)
+    crew: Crew
 
     def completed(self, entity: Entity, plan: Plan, rows: Sequence[Row]) -> list[Row]:
         """The rows with everything of the plan; those that are gone are absent, in their order."""
@@ -47,18 +43,12 @@ class Completer:
         if plan.details or entity.lines[0]:
             bare = [row for row in whole if plan.details or not _has_lines(row)]
             found = dict(
-                zip(map(id, bare), self._each(lambda row: self._details(entity, plan, row), bare), strict=True)
+                zip(map(id, bare), self.crew.each(lambda row: self._details(entity, plan, row), bare), strict=True)
             )
             whole = [new for row in whole if (new := found.get(id(row), row)) is not None]
         for join in plan.joins:
             whole = self._joined(join, whole)
         return whole
-
-    def close(self) -> None:
-        """End the workers; harmless when repeated."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pool = None
 
     def _details(self, entity: Entity, plan: Plan, row: Row) -> Row | None:
         record = self._record(plan.view, tuple(row.get(name, "") for name in entity.keys))
@@ -91,7 +81,7 @@ class Completer:
         return {key: found[_alike(key)] for key in keys if _alike(key) in found}
 
     def _by_key(self, plan: JoinPlan, keys: list[Key]) -> dict[Key, Row]:
-        records = self._each(lambda key: self._record(plan.view, key), keys)
+        records = self.crew.each(lambda key: self._record(plan.view, key), keys)
         return {key: record for key, record in zip(keys, records, strict=True) if record is not None}
 
     def _with(self, plan: JoinPlan, row: Row, beside: Row | None) -> Row:
@@ -103,19 +93,6 @@ class Completer:
         }
         faults = {name: value for name, value in beside.items() if name.startswith("$diagnos")}
         return {**row, **own, **faults}
-
-    def _each(self, function: Callable[[T], R], items: Sequence[T]) -> list[R]:
-        """The results, in their order; a few calls at once."""
-        if self.concurrency == 1 or len(items) < 2:
-            return [function(item) for item in items]
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.concurrency, thread_name_prefix="sagex3")
-        futures = [self._pool.submit(function, item) for item in items]
-        try:
-            return [future.result() for future in futures]
-        finally:
-            for future in futures:
-                future.cancel()
 
 
 def _has_lines(row: Row) -> bool:
