@@ -55,7 +55,25 @@ def _fakes() -> Iterator[dict[str, Any]]:
         yield {"erp": erp, "erp_url": erp.base_url, "mailchimp": mailchimp, "mailchimp_url": mailchimp.base_url}
 
 
-SETUPS: dict[str, Callable[[], AbstractContextManager[dict[str, Any]]]] = {"": _nothing, "fakes": _fakes}
+@contextmanager
+def _django() -> Iterator[dict[str, Any]]:
+    """A project of Django, whose settings are one for the whole process."""
+    import django
+    from django.conf import settings
+
+    if not settings.configured:
+        settings.configure(
+            ALLOWED_HOSTS=["*"], LOGGING_CONFIG=None, TIME_ZONE="UTC", DATA_UPLOAD_MAX_MEMORY_SIZE=20_000_000
+        )
+        django.setup()
+    yield {}
+
+
+SETUPS: dict[str, Callable[[], AbstractContextManager[dict[str, Any]]]] = {
+    "": _nothing,
+    "django": _django,
+    "fakes": _fakes,
+}
 """What a page can ask for: each provides variables, and takes down what it put up."""
 
 
