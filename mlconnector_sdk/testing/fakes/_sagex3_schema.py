@@ -129,7 +129,8 @@ _CUSTOMER = """
     groupCustomer>customer=BPCGRU riskCustomer>customer=BPCRSK defaultAddress>customerAddress=@1,BPCNUM,BPAADD
     defaultContact>customerContact=@1,BPCNUM,CNTNAM isActive:Boolean=BPCSTA currency>currency=CUR
     rateType:ExchangeRateType=CHGTYP creditControl:WorkInProgressControl=OSTCTL authorizedCreditAmount:Decimal=OSTAUZ
-    minimumOrderAmount:Decimal=ORDMINAMT companyName1=~partner.BPRNAM.0 notes:Text=BPCREM addresses*customerAddress=BPANUM:BPCNUM!
+    minimumOrderAmount:Decimal=ORDMINAMT companyName1=~partner.BPRNAM.0 notes:Text=BPCREM
+    addresses*customerAddress=BPANUM:BPCNUM!
 """
 _PARTNER = """
     code=BPRNUM isActive:Boolean=ENAFLG category>customerCategory=BRGCOD companyName1=BPRNAM.0 companyName2=BPRNAM.1
