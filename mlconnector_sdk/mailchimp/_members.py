@@ -77,17 +77,26 @@ class MemberWriter:
         except (RecordError, ServerFaultError) as error:
             return result_of(error)
 
-    def archive(self, address: str) -> bool:
-        """Archive a member; one that cannot be mailed anyway is left as it is. `False`: there is no such member."""
+    def archive(self, address: str) -> MemberStatus | None:
+        """Archive a member, and say how it stands then; `None`: there is no such member.
+
+        One that cannot be mailed anyway is left as it is. Who has yet to confirm cannot be archived, and is
+        unsubscribed instead.
+        """
+        url = self._url(address)
         try:
-            self._client.send("DELETE", self._url(address), operation="DELETE member")
+            self._client.send("DELETE", url, operation="DELETE member")
         except RecordNotFoundError:
-            return False
+            return None
         except RefusedError as error:
             # 405: bounced, pending or archived already.
             if error.reason != "not_allowed":
                 raise
-        return True
+            status = self._client.get(url, operation="GET member", fields="status").get("status")
+            if status == "pending":
+                status = self._send("PATCH", address, _silenced(address)).get("status")
+            return cast("MemberStatus", status)
+        return "archived"
 
     def switch_tags(self, address: str, *, on: Iterable[str] = (), off: Iterable[str] = ()) -> None:
         """Switch tags on and off; others stay."""
@@ -128,9 +137,8 @@ class MemberWriter:
         return json_object(reply)
 
     def _archived(self, write: MemberWrite) -> WriteResult:
-        if not self.archive(write.address):
-            return NOT_A_MEMBER
-        return WriteResult(kind="updated", member_status="archived")
+        status = self.archive(write.address)
+        return WriteResult(kind="updated", member_status=status) if status else NOT_A_MEMBER
 
     def _retagged(self, write: MemberWrite) -> WriteResult:
         try:
@@ -149,7 +157,7 @@ class MemberWriter:
 
     def _upserted(self, write: MemberWrite) -> WriteResult:
         write, tags = _without_tags(write)
-        result, member = self._moved(write) or self._written(write)
+        result, member = self._moved(write) or self._written(_unmoved(write))
         if member is None:
             return result
         if result.note == "address_taken":
@@ -187,7 +195,9 @@ class MemberWriter:
             if error.reason != "member_exists":
                 raise
             # The new address has a member of its own, with its own history: that one is kept, nothing is archived.
-            result, member = self._written(write)
+            result, member = self._written(_unmoved(write))
+            if write.status == "unsubscribed":
+                self._send("PATCH", previous, _silenced(previous))
             return attrs.evolve(result, note="address_taken"), member
         return _result("updated", answer, write) if answer is not None else None
 
@@ -216,6 +226,16 @@ class MemberWriter:
             return self._send("PATCH", address, body)
         except RecordNotFoundError:
             return None
+
+
+def _silenced(address: str) -> bytes:
+    return encode({"email_address": address, "status": "unsubscribed"})
+
+
+def _unmoved(write: MemberWrite) -> MemberWrite:
+    """The same for another member than the one that was to be moved: that one's way back is not for this one."""
+    is_for_both = write.previous_address is None or write.status == "unsubscribed"
+    return write if is_for_both else attrs.evolve(write, status=None)
 
 
 def _result(kind: Literal["created", "updated"], answer: dict[str, Any], write: MemberWrite) -> _Written:

@@ -241,6 +241,39 @@ def test_archiving_is_a_write_too(fake, sink):
     assert ("archived", "cleaned") == (fake.members["pat@acme.org"].status, fake.members["dead@acme.org"].status)
 
 
+def test_who_has_yet_to_confirm_is_unsubscribed_instead_of_archived(fake, sink):
+    """Mailchimp archives nobody whose confirmation is awaited, and a later click would subscribe them."""
+    fake.add_member("pat@acme.org", "pending")
+    [result] = sink.write_members([member_write("pat@acme.org", status="archived", only_if_member=True)])
+    assert ("updated", "unsubscribed") == (result.kind, result.member_status)
+    assert "unsubscribed" == fake.members["pat@acme.org"].status
+
+
+def test_a_way_back_is_for_the_member_that_moves_only(fake, sink):
+    """A status that goes with a move is not given to a member that was at the new address before."""
+    fake.add_member("pat@old.org", "archived")
+    fake.add_member("pat@acme.org", "pending")
+    write = member_write("pat@acme.org", previous_address="pat@old.org", status="subscribed")
+    assert "address_taken" == sink.write_members([write])[0].note
+    assert ("archived", "pending") == (fake.members["pat@old.org"].status, fake.members["pat@acme.org"].status)
+
+
+def test_a_way_back_creates_nobody(fake, sink):
+    """Where the member to be moved is gone, a new one starts as the write says of new ones."""
+    write = member_write(
+        "pat@acme.org", previous_address="pat@old.org", status="subscribed", status_if_new="unsubscribed"
+    )
+    assert "unsubscribed" == sink.write_members([write])[0].member_status
+
+
+def test_an_opt_out_reaches_both_addresses(fake, sink):
+    """Who opted out while their address changed is unsubscribed at the old one and at the new one."""
+    fake.add_member("pat@old.org")
+    fake.add_member("pat@acme.org")
+    sink.write_members([member_write("pat@acme.org", previous_address="pat@old.org", status="unsubscribed")])
+    assert ["unsubscribed", "unsubscribed"] == [member.status for member in fake.members.values()]
+
+
 def test_an_erased_member_is_gone_for_good(fake, sink):
     """Erasing takes away all that is known of a member; a second time, or for a stranger, there is nothing to erase."""
     fake.add_member("pat@acme.org")
