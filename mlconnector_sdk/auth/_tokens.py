@@ -181,10 +181,10 @@ class TokenFlow(httpx.Auth):
         return None if stored == known else stored
 
     def _twice_refused(self, response: httpx.Response) -> AuthenticationError:
-        if self._explain is None:
-            return self._refused("the server refuses the new token as well: check scope and user rights")
+        """A token made a moment ago is refused like the one before: further ones would be as well."""
         response.read()
-        error = self._refused(self._explain(response.text))
+        message = "the server refuses the new token as well: check scope and user rights"
+        error = self._refused(self._explain(response.text) if self._explain else message)
         with self._lock:
             self._refusal.remember(error)
         return error
