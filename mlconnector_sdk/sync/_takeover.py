@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import attrs
 
 from ..models import Checkpoint, DeadLetter, Link
 from ..protocols import Clock, StateStore
+from ._segments import inherited
 
 __all__ = ["TAKEOVER", "heir_letter", "pass_on"]
 
@@ -45,16 +46,17 @@ def pass_on(
     if not gone:
         return
     links = state.links(pipeline, stream, sorted(gone))
-    nothing_left = (attrs.evolve(k, owner=False, target="", state="skipped", reason="gone") for k in links.values())
-    job_id = heirs[0].job_id
-    next_heirs = _next_heirs(
-        state, pipeline, {link.address for link in links.values()}, {(stream, key) for key in gone}
+    nothing_left = (
+        attrs.evolve(k, owner=False, target="", contact_id="", details=(), state="skipped", reason="gone")
+        for k in links.values()
     )
+    job_id = heirs[0].job_id
+    next_heirs = list(_next_heirs(state, pipeline, links.values(), {(stream, key) for key in gone}))
     commit(
         Checkpoint(
             pipeline=pipeline,
             job_id=job_id,
-            links=tuple(nothing_left),
+            links=(*nothing_left, *next_heirs),
             settled=tuple((stream, key) for key in sorted(gone)),
             dead_letters=tuple(heir_letter(k.stream, k.key, job_id=job_id, clock=clock) for k in next_heirs),
         )
@@ -62,8 +64,11 @@ def pass_on(
 
 
 def _next_heirs(
-    state: StateStore, pipeline: str, addresses: set[str], passed_over: set[tuple[str, str]]
+    state: StateStore, pipeline: str, gone: Iterable[Link], passed_over: set[tuple[str, str]]
 ) -> Iterator[Link]:
-    for links in state.links_to(pipeline, sorted(addresses)).values():
+    """The next record of each address, with what hangs on the member there."""
+    # Of several that are gone from one address, the one that spoke for it knows its member.
+    known = {link.address: link for link in sorted(gone, key=lambda link: link.owner)}
+    for address, links in state.links_to(pipeline, sorted(known)).items():
         others = [k for k in links if (k.stream, k.key) not in passed_over and k.reason == "shared_address"]
-        yield from others[:1]
+        yield from (inherited(heir, known[address]) for heir in others[:1])
