@@ -83,6 +83,7 @@ class Sage100Config:
         api: `agent`, which takes a `token`, or `soap` (web services), which takes `username` and `password`; `url` is
             the agent's address, or that of the WSDL.
         first_order, first_customers: where the web services begin to look while nothing is known.
+        base_url, gap, recent_orders, parallel: of the web services, as `Sage100Soap` has them.
     """
 
     system: Literal["sage100"]
@@ -101,6 +102,11 @@ class Sage100Config:
     gl_accounts: list[str] = attrs.field(factory=list)
     first_order: str = ""
     first_customers: list[str] = attrs.field(factory=list)
+    base_url: str | None = None
+    gap: int = 50
+    recent_orders: int = 500
+    parallel: int = 2
+    allow_http: bool = False
 
     def build(self, secret: SecretLookup) -> Source:
         """The source of it."""
@@ -121,7 +127,12 @@ class Sage100Config:
         from ..sources.sage100 import Sage100Agent, Sage100Soap
 
         if self.api == "agent":
-            return Sage100Agent(self.url, token=secret(self.token, "source.token"), ca_bundle=self.ca_bundle)
+            return Sage100Agent(
+                self.url,
+                token=secret(self.token, "source.token"),
+                ca_bundle=self.ca_bundle,
+                allow_http=self.allow_http,
+            )
         return Sage100Soap(
             self.url,
             username=self.username,
@@ -129,6 +140,11 @@ class Sage100Config:
             ca_bundle=self.ca_bundle,
             first_order=self.first_order,
             first_customers=self.first_customers,
+            base_url=self.base_url,
+            gap=self.gap,
+            recent_orders=self.recent_orders,
+            parallel=self.parallel,
+            allow_http=self.allow_http,
         )
 
 
