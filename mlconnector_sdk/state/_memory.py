@@ -81,6 +81,7 @@ class MemoryStateStore:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pipelines: dict[str, _Pipeline] = {}
+        self._sealed: dict[str, str] = {}
 
     def __repr__(self) -> str:
         return "<MemoryStateStore>"
@@ -187,6 +188,22 @@ class MemoryStateStore:
         for row in rows:
             if job_id in (None, row[2]) and stream in (None, row[3]) and key in (None, row[4]):
                 yield load_audit_entry(row[1:])
+
+    def sealed(self, names: Sequence[str] | None = None) -> dict[str, str]:
+        """See `SealedStore.sealed`."""
+        with self._lock:
+            wanted = self._sealed if names is None else names
+            return {name: self._sealed[name] for name in wanted if name in self._sealed}
+
+    def exchange_sealed(self, name: str, before: str | None, after: str | None) -> bool:
+        """See `SealedStore.exchange_sealed`."""
+        with self._lock:
+            if self._sealed.get(name) != before:
+                return False
+            self._sealed.pop(name, None)
+            if after is not None:
+                self._sealed[name] = after
+            return True
 
     def close(self) -> None:
         """Nothing to release; the state stays readable."""

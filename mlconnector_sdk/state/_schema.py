@@ -94,6 +94,13 @@ class Tables:
             *(_key("pipeline", PIPELINE_LENGTH), _key("kind", STREAM_LENGTH), _key("key", KEY_LENGTH)),
             *(_text("payload"), _number("at")),
         )
+        self.vault = self._table(
+            "vault",
+            _key("name", KEY_LENGTH),
+            # Of `sealed`, which is too long for some databases to compare, and compared loosely by others.
+            Column("digest", _exact(64), nullable=False),
+            _text("sealed"),
+        )
         self.audit = self._audit()
 
     def _table(self, name: str, *columns: Column[Any]) -> Table:

@@ -52,6 +52,7 @@ from ._rows import (
     suppression_places,
 )
 from ._schema import Tables, migrate
+from ._vault import exchange
 from ._writes import Appender, Blanker, Eraser, Replacer
 
 __all__ = ["SQLStateStore", "SQLiteStateStore"]
@@ -224,6 +225,23 @@ class SQLStateStore:
         for column, value in ((c.stream, stream), (c.key, key), (c.job_id, job_id)):
             wanted = wanted if value is None else wanted.where(column == value)
         return (load_audit_entry(row[:-1]) for row in self._in_chunks(wanted, c.id))
+
+    def sealed(self, names: Sequence[str] | None = None) -> dict[str, str]:
+        """See `SealedStore.sealed`. The table is one for all pipelines."""
+        c = self._tables.vault.c
+        columns: list[Column[Any]] = [c.name, c.sealed]
+        wanted = select(*columns)
+        chunks = [wanted] if names is None else [wanted.where(c.name.in_(some)) for some in _chunked(names)]
+        return {row[0]: row[1] for chunk in chunks for row in self._in_chunks(chunk, c.name)}
+
+    def exchange_sealed(self, name: str, before: str | None, after: str | None) -> bool:
+        """See `SealedStore.exchange_sealed`."""
+        try:
+            with self._writing(passing=IntegrityError) as connection:
+                return exchange(connection, self._tables.vault, name, before, after)
+        except IntegrityError:
+            # Somebody else has just added one.
+            return False
 
     def close(self) -> None:
         """See `StateStore.close`; a caller's own engine stays open."""

@@ -25,6 +25,7 @@ from .fakes import (
 )
 
 if TYPE_CHECKING:
+    from ._sealed_contract import SealedStoreContract
     from ._source_contract import SourceContract
     from ._state_contract import StateStoreContract
 
@@ -42,11 +43,16 @@ __all__ = [
     "LoggedRequest",
     "Reply",
     "Request",
+    "SealedStoreContract",
     "SourceContract",
     "StateStoreContract",
 ]
 
-_NEED_PYTEST = {"SourceContract": "_source_contract", "StateStoreContract": "_state_contract"}
+_NEED_PYTEST = {
+    "SealedStoreContract": "_sealed_contract",
+    "SourceContract": "_source_contract",
+    "StateStoreContract": "_state_contract",
+}
 
 if not TYPE_CHECKING:
 

@@ -12,34 +12,39 @@ from sqlalchemy import create_engine, inspect, text
 
 from mlconnector_sdk.protocols import StateStore
 from mlconnector_sdk.state import MemoryStateStore, SQLiteStateStore, SQLStateStore
+from mlconnector_sdk.testing import SealedStoreContract
 from mlconnector_sdk.testing._state_contract import StateStoreContract
 
 
-class TestMemoryStateStore(StateStoreContract):
+class StoreContract(SealedStoreContract, StateStoreContract):
+    """What our own stores keep: state, and a vault's secrets."""
+
+
+class TestMemoryStateStore(StoreContract):
     def make_store(self, tmp_path: Path) -> StateStore:
         return MemoryStateStore()
 
 
-class TestSQLiteStateStore(StateStoreContract):
+class TestSQLiteStateStore(StoreContract):
     durable = True
 
     def make_store(self, tmp_path: Path) -> StateStore:
         return SQLiteStateStore(tmp_path / "state.db")
 
 
-class TestSQLiteInMemory(StateStoreContract):
+class TestSQLiteInMemory(StoreContract):
     def make_store(self, tmp_path: Path) -> StateStore:
         return SQLiteStateStore(":memory:")
 
 
-class TestSQLStateStoreByURL(StateStoreContract):
+class TestSQLStateStoreByURL(StoreContract):
     durable = True
 
     def make_store(self, tmp_path: Path) -> StateStore:
         return SQLStateStore(f"sqlite:///{tmp_path / 'state.db'}", table_prefix="")
 
 
-class TestSQLStateStoreOnCallersEngine(StateStoreContract):
+class TestSQLStateStoreOnCallersEngine(StoreContract):
     durable = True
 
     @pytest.fixture
@@ -56,7 +61,7 @@ class TestSQLStateStoreOnCallersEngine(StateStoreContract):
         return SQLStateStore(self.engine, table_prefix="sync_")
 
 
-class OnServer(StateStoreContract):
+class OnServer(StoreContract):
     """Tables of a prefix of its own for each test, dropped afterwards."""
 
     durable = True
