@@ -46,6 +46,12 @@ def _strict_flag(value: Any, _: type) -> bool:
     return value
 
 
+def _flag_or_text(value: Any, _: type) -> bool | str:
+    if not isinstance(value, (bool, str)):
+        raise ValueError(f"expected true, false or text, got {type(value).__name__}")
+    return value
+
+
 def _converter(choices: Choices) -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
     for union, (tag, kinds) in choices.items():
@@ -55,6 +61,7 @@ def _converter(choices: Choices) -> cattrs.Converter:
     converter.register_structure_hook(str, _strict_text)
     converter.register_structure_hook(int, _strict_whole)
     converter.register_structure_hook(bool, _strict_flag)
+    converter.register_structure_hook_func(lambda kind: kind == bool | str, _flag_or_text)
     return converter
 
 

@@ -53,11 +53,17 @@ class StateConfig:
 
 @attrs.frozen(kw_only=True)
 class MembersConfig:
-    """The part of `MemberMapping` that plain data can hold; values are attributes or `raw.` paths."""
+    """The part of `MemberMapping` that plain data can hold; values are attributes or `raw.` paths.
+
+    `interests` may also be `true` or `false` for everybody.
+    """
 
     merge_fields: dict[str, str] | None = None
     merge_types: dict[str, str] = attrs.field(factory=dict)
     tags: list[str] = attrs.field(factory=list)
+    owned_prefix: str = ""
+    interests: dict[str, bool | str] = attrs.field(factory=dict)
+    permissions: dict[str, str] = attrs.field(factory=dict)
     language: str | None = None
     address_placeholder: str | None = None
 

@@ -143,6 +143,24 @@ def test_api1_is_configured_with_a_password(login, message):
         build_parts(config(source=source), secrets=SECRETS)
 
 
+def test_segments_can_be_configured():
+    """Tags with their prefix, interests for everybody or by a field, and permissions by a field."""
+    members = {
+        "tags": ["ERP", "class:{group}"],
+        "owned_prefix": "class:",
+        "interests": {"Trade/Retail": True, "Trade/Export": "raw.Export"},
+        "permissions": {"Email": "raw.Consent"},
+    }
+
+    given = config(mapping={"members": members})
+
+    mapping = build_parts(given, secrets=SECRETS)["mapping"].members
+    plain = load_config(given).to_dict()["mapping"]["members"]
+
+    assert members == {name: getattr(mapping, name) for name in members}
+    assert members == {name: plain[name] for name in members}
+
+
 def test_durations_are_seconds():
     """Retry settings are plain numbers of seconds."""
     retry = build_parts(config(retry={"attempts": 2, "within": 30, "longest_wait": 1.5}), secrets=SECRETS)["retry"]
@@ -185,6 +203,8 @@ def test_secrets_come_from_environment_files_and_the_caller(tmp_path, monkeypatc
         ({"sink": {"key": "s:key", "list_id": "a1", "concurrency": "8"}}, "config.sink.concurrency"),
         ({"retry": {"within": "long"}}, "config.retry.within"),
         ({"nmae": "x"}, "nmae"),
+        ({"mapping": {"members": {"interests": {"A/1": 1}}}}, r"interests\['A/1'\]: expected true, false or text"),
+        ({"mapping": {"members": {"tags": ["{regoin}"]}}}, "no record field 'regoin'"),
     ],
 )
 def test_mistakes_are_named_by_path(change, named):
