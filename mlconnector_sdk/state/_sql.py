@@ -52,7 +52,7 @@ from ._rows import (
     suppression_places,
 )
 from ._schema import Tables, migrate
-from ._vault import exchange
+from ._vault import exchange, load_sealed
 from ._writes import Appender, Blanker, Eraser, Replacer
 
 __all__ = ["SQLStateStore", "SQLiteStateStore"]
@@ -232,7 +232,7 @@ class SQLStateStore:
         columns: list[Column[Any]] = [c.name, c.sealed]
         wanted = select(*columns)
         chunks = [wanted] if names is None else [wanted.where(c.name.in_(some)) for some in _chunked(names)]
-        return {row[0]: row[1] for chunk in chunks for row in self._in_chunks(chunk, c.name)}
+        return dict(load_sealed(row) for chunk in chunks for row in self._in_chunks(chunk, c.name))
 
     def exchange_sealed(self, name: str, before: str | None, after: str | None) -> bool:
         """See `SealedStore.exchange_sealed`."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, Table, delete, insert, select, update
 
-__all__ = ["exchange"]
+__all__ = ["exchange", "load_sealed"]
 
 
 def exchange(connection: Connection, table: Table, name: str, before: str | None, after: str | None) -> bool:
@@ -26,6 +28,12 @@ def exchange(connection: Connection, table: Table, name: str, before: str | None
         return connection.execute(delete(table).where(*found)).rowcount == 1
     put = update(table).where(*found).values(digest=_digest(after), sealed=after)
     return connection.execute(put).rowcount == 1
+
+
+def load_sealed(row: Sequence[Any]) -> tuple[str, str]:
+    """Name and sealed secret of a row."""
+    name, sealed = row
+    return name, sealed
 
 
 def _digest(sealed: str) -> str:
