@@ -15,6 +15,7 @@ import attrs
 from ..errors import WebhookError
 from ..mailchimp import parse_transactional_webhook, parse_webhook
 from ..models import WebhookEvent
+from ..protocols import Secret
 
 __all__ = ["Asked", "AudienceWebhooks", "Deliveries", "Handler", "TransactionalWebhooks", "admit", "headers_of", "read"]
 
@@ -52,8 +53,9 @@ class AudienceWebhooks:
     """The webhooks of an audience, and batch webhooks.
 
     Args:
-        secret: the webhook's `signing_secret`; several while one replaces the other. `None` only for webhooks from
-            before Mailchimp signed them: then `url_secret` must be given.
+        secret: the webhook's `signing_secret`, or where to find it; several while one replaces the other. `None` only
+            for webhooks from before Mailchimp signed them: then `url_secret` must be given. A reference to a vault is
+            looked up by each delivery, so the receiver may start before there is a webhook.
         url_secret: the secret in the address, as the last piece of the path or as `secret` in the query.
         tolerance: seconds, or a `timedelta`, that a signature may be old.
         limit_bytes: a body of that size or more is refused.
@@ -63,8 +65,8 @@ class AudienceWebhooks:
         ConfigurationError: there is no secret, or it is empty.
     """
 
-    secret: str | Sequence[str] | None = attrs.field(repr=False)
-    url_secret: str | Sequence[str] | None = attrs.field(default=None, repr=False)
+    secret: str | Secret | Sequence[str | Secret] | None = attrs.field(repr=False)
+    url_secret: str | Secret | Sequence[str | Secret] | None = attrs.field(default=None, repr=False)
     tolerance: timedelta | float = 300.0
     limit_bytes: int = 1_000_000
     clock: Callable[[], datetime] | None = None
@@ -93,7 +95,7 @@ class TransactionalWebhooks:
 
     Args:
         url: the address exactly as it was registered.
-        key: the webhook's key; several while one replaces the other; `()` until there is one.
+        key: the webhook's key, or where to find it; several while one replaces the other; `()` until there is one.
         limit_bytes: a body of that size or more is refused.
 
     Raises:
@@ -101,7 +103,7 @@ class TransactionalWebhooks:
     """
 
     url: str = attrs.field(repr=False)
-    key: str | Sequence[str] = attrs.field(repr=False)
+    key: str | Secret | Sequence[str | Secret] = attrs.field(repr=False)
     limit_bytes: int = 20_000_000
 
     def __attrs_post_init__(self) -> None:

@@ -10,14 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeAlias, cast
 
+from .._secret import Secret, revealed
 from ..errors import ConfigurationError, WebhookError
 
 __all__ = [
     "Headers",
+    "Secrets",
     "check_marketing_signature",
     "check_transactional_signature",
+    "each_of",
     "refused",
-    "secrets_of",
     "verify_url_secret",
 ]
 
@@ -25,6 +27,9 @@ Headers: TypeAlias = (
     Mapping[str, str] | Mapping[bytes, bytes] | Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]
 )
 """What frameworks hold headers in: a mapping, or pairs; text, or bytes."""
+
+Secrets: TypeAlias = str | Secret | Sequence[str | Secret]
+"""A secret, or where to find it; several while one replaces the other."""
 
 _MARKETING_HEADER = "X-Mailchimp-Signature"
 _TRANSACTIONAL_HEADER = "X-Mandrill-Signature"
@@ -36,21 +41,31 @@ def refused(reason: str, message: str) -> WebhookError:
     return WebhookError(message, system="mailchimp", operation="read webhook", reason=reason)
 
 
-def secrets_of(given: str | Sequence[str], setting: str) -> tuple[bytes, ...]:
-    """One secret or several as bytes.
+def each_of(given: Secrets, setting: str) -> tuple[str | Secret, ...]:
+    """The secrets one by one. References are not looked up: their secret may not be there before a webhook is.
 
     Raises:
         ConfigurationError: one of them is empty; anybody could sign with it.
     """
-    secrets = (given,) if isinstance(given, str) else tuple(given)
-    if not all(secrets):
+    secrets = (given,) if isinstance(given, str | Secret) else tuple(given)
+    _none_empty(secrets, setting)
+    return secrets
+
+
+def _none_empty(secrets: Iterable[str | Secret], setting: str) -> None:
+    if "" in secrets:
         raise ConfigurationError(
             f"{setting} is empty: was it read from a variable that is not set?", system="mailchimp", reason="no_secret"
         )
-    return tuple(secret.encode("utf-8", "surrogatepass") for secret in secrets)
 
 
-def verify_url_secret(given: str | None, expected: str | Sequence[str]) -> None:
+def _bytes_of(secrets: Sequence[str | Secret], setting: str) -> list[bytes]:
+    found = [revealed(secret) for secret in secrets]
+    _none_empty(found, setting)
+    return [_bytes(secret) for secret in found]
+
+
+def verify_url_secret(given: str | None, expected: Secrets) -> None:
     """Compare the secret in the address of a delivery with your own, in a time that tells nothing about either.
 
     For webhooks from before Mailchimp signed them: make such a secret part of the URL that you register, as a piece
@@ -67,16 +82,15 @@ def verify_url_secret(given: str | None, expected: str | Sequence[str]) -> None:
     Example:
         >>> verify_url_secret("6f0c…", ["6f0c…", "the one before"])
     """
-    known = secrets_of(expected, "url_secret")
+    known = _bytes_of(each_of(expected, "url_secret"), "url_secret")
     if not known:
         raise ConfigurationError("url_secret has no secret in it: give one", system="mailchimp", reason="no_secret")
-    sent = (given or "").encode("utf-8", "surrogatepass")
-    if not _is_any_among([sent], known):
+    if not _is_any_among([_bytes(given or "")], known):
         raise refused("url_secret_wrong", "the secret in the address is missing or wrong: who called is not Mailchimp")
 
 
 def check_marketing_signature(
-    headers: Headers, body: bytes, *, secrets: Sequence[bytes], now: datetime, tolerance: timedelta
+    headers: Headers, body: bytes, *, secrets: Sequence[str | Secret], now: datetime, tolerance: timedelta
 ) -> None:
     """Raise `WebhookError` unless the body was signed with one of the secrets, not long ago.
 
@@ -91,7 +105,7 @@ def check_marketing_signature(
             "signature_malformed", f"{_MARKETING_HEADER} is not t=<seconds>,v1=<hex>: does a proxy change it?"
         )
     signed = stamp + b"." + body
-    made = [hmac.new(secret, signed, hashlib.sha256).hexdigest().encode() for secret in secrets]
+    made = [hmac.new(secret, signed, hashlib.sha256).hexdigest().encode() for secret in _bytes_of(secrets, "secret")]
     if not _is_any_among(signatures, made):
         raise refused("signature_wrong", "the signature is not made with the secret: compare it with the webhook's own")
     # After the signature, so that this reason means what it says: genuine, but late, or one of the clocks is wrong.
@@ -100,7 +114,7 @@ def check_marketing_signature(
 
 
 def check_transactional_signature(
-    url: str, headers: Headers, pairs: Iterable[tuple[bytes, bytes]], *, keys: Sequence[bytes]
+    url: str, headers: Headers, pairs: Iterable[tuple[bytes, bytes]], *, keys: Sequence[str | Secret]
 ) -> None:
     """Raise `WebhookError` unless URL and form were signed with one of the keys.
 
@@ -108,8 +122,8 @@ def check_transactional_signature(
     """
     header = _header(headers, _TRANSACTIONAL_HEADER)
     form = b"".join(name + value for name, value in sorted(pairs, key=lambda pair: pair[0]))
-    signed = url.encode("utf-8", "surrogatepass") + form
-    made = [base64.b64encode(hmac.new(key, signed, hashlib.sha1).digest()) for key in keys]
+    signed = _bytes(url) + form
+    made = [base64.b64encode(hmac.new(key, signed, hashlib.sha1).digest()) for key in _bytes_of(keys, "key")]
     if not _is_any_among([header], made):
         raise refused(
             "signature_wrong",

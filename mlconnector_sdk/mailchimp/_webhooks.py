@@ -8,7 +8,7 @@ The `reason` of a `WebhookError` says why a delivery is refused. It is not to be
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Literal
@@ -18,10 +18,11 @@ from ..models import WebhookEvent
 from ._forms import pairs_of, text_of, tree_of
 from ._signatures import (
     Headers,
+    Secrets,
     check_marketing_signature,
     check_transactional_signature,
+    each_of,
     refused,
-    secrets_of,
     verify_url_secret,
 )
 from ._wire import address_key
@@ -32,7 +33,7 @@ __all__ = ["parse_transactional_webhook", "parse_webhook"]
 _FORGOTTEN = "forgotten.mailchimp.com"
 
 # With this key Mandrill signs the empty delivery by which it tries an address before there is a webhook.
-_REGISTRATION_KEY = b"test-webhook"
+_REGISTRATION_KEY = "test-webhook"
 
 _FIRED_AT = "%Y-%m-%d %H:%M:%S"
 
@@ -41,8 +42,8 @@ def parse_webhook(
     headers: Headers,
     body: bytes,
     *,
-    secret: str | Sequence[str] | None,
-    url_secret: tuple[str | None, str | Sequence[str]] | None = None,
+    secret: Secrets | None,
+    url_secret: tuple[str | None, Secrets] | None = None,
     now: datetime | None = None,
     tolerance: timedelta | float = 300.0,
     limit_bytes: int = 1_000_000,
@@ -56,8 +57,8 @@ def parse_webhook(
     Args:
         headers: as the framework has them; the case of names does not matter.
         body: the bytes as they came, before anything has parsed them.
-        secret: the webhook's `signing_secret`; several while one replaces the other. `None` only for a webhook from
-            before Mailchimp signed them: then `url_secret` must be given.
+        secret: the webhook's `signing_secret`, or where to find it; several while one replaces the other. `None` only
+            for a webhook from before Mailchimp signed them: then `url_secret` must be given.
         url_secret: what the address that was called has in the secret's place, and what you expect there; see
             `verify_url_secret`.
         now: the present, aware; this machine's by default.
@@ -75,7 +76,7 @@ def parse_webhook(
         Traceback (most recent call last):
         mlconnector_sdk.errors.WebhookError: mailchimp read webhook: there is no X-Mailchimp-Signature: ...
     """
-    secrets = () if secret is None else secrets_of(secret, "secret")
+    secrets = () if secret is None else each_of(secret, "secret")
     if url_secret is not None:
         verify_url_secret(*url_secret)
     elif not secrets:
@@ -96,7 +97,7 @@ def parse_webhook(
 
 
 def parse_transactional_webhook(
-    url: str, headers: Headers, body: bytes, *, key: str | Sequence[str], limit_bytes: int = 20_000_000
+    url: str, headers: Headers, body: bytes, *, key: Secrets, limit_bytes: int = 20_000_000
 ) -> list[WebhookEvent]:
     """The events of one delivery of the Transactional API (Mandrill), once it is certain that it sent them.
 
@@ -109,8 +110,8 @@ def parse_transactional_webhook(
             request, which a proxy may have changed.
         headers: as the framework has them; the case of names does not matter.
         body: the bytes as they came, before anything has parsed them.
-        key: the webhook's key; several while one replaces the other. As it is not known before the webhook is there,
-            `()` lets the trial pass and nothing else.
+        key: the webhook's key, or where to find it; several while one replaces the other. As it is not known before the
+            webhook is there, `()` lets the trial pass and nothing else.
         limit_bytes: a body of that size or more is refused. 1,000 events can take many megabytes.
 
     Raises:
@@ -118,7 +119,7 @@ def parse_transactional_webhook(
             but 200: a genuine one comes again, when the key or the URL has been mended.
         ConfigurationError: a key is empty.
     """
-    keys = secrets_of(key, "key")
+    keys = each_of(key, "key")
     _check_size(body, limit_bytes)
     if not body:
         return []

@@ -12,6 +12,8 @@ import attrs
 import httpx
 import pytest
 
+from mlconnector_sdk import MailchimpSink
+from mlconnector_sdk.credentials import EncryptedVault, KeyRing
 from mlconnector_sdk.errors import ConfigurationError
 from mlconnector_sdk.integrations import AudienceWebhooks, TransactionalWebhooks, asgi, wsgi
 from mlconnector_sdk.models import WebhookEvent
@@ -224,6 +226,24 @@ def test_mandrill_is_received(serve, fake, clock, desk):
     assert ([200], [403]) == (delivery.statuses, forged.statuses)
     assert ["p0@acme.org", "p999@acme.org"] == [desk.events[0].address, desk.events[999].address]
     assert 1000 == len(desk.events)
+
+
+def test_receiver_starts_before_its_webhook(serve, clock, desk, tmp_path):
+    """A receiver answers the trial, is registered, finds the new secret in the vault, and follows its replacement."""
+    vault = EncryptedVault(tmp_path / "acme.vault", key=KeyRing.generate())
+    deliveries = AudienceWebhooks(secret=vault.reference("webhook"), clock=clock)
+    with (
+        FakeMailchimp(clock=clock, check_webhook_urls=True) as fake,
+        MailchimpSink(fake.api_key, list_id=fake.list_id, base_url=fake.base_url) as sink,
+        serve(desk, deliveries) as url,
+    ):
+        for renew in (False, True):
+            sink.webhooks.ensure(url, vault=vault, name="webhook", renew=renew)
+            fake.add_member("pat@acme.org")
+            assert [200] == fake.deliver(url, "unsubscribe", "pat@acme.org").statuses
+            assert [403] == fake.deliver(url, "unsubscribe", "pat@acme.org", secret="another").statuses
+
+    assert 2 == len(desk.events)
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,40 @@ def test_secret_can_be_replaced(fake):
     assert "signature_wrong" == reason_of(old, secret="older")
 
 
+class Reference:
+    """Says where a secret is to be found."""
+
+    def __init__(self, secret: str | None) -> None:
+        self.secret = secret
+
+    def reveal(self) -> str:
+        """The secret, where it is there."""
+        if self.secret is None:
+            raise ConfigurationError("the vault has no such secret", reason="vault_secret")
+        return self.secret
+
+
+def test_secret_may_lie_in_a_vault(fake):
+    """A reference is looked up by each delivery, and not before: a receiver starts before there is a webhook."""
+    delivery = fake.deliveries.make(URL, "profile", "pat@acme.org", secret=SECRET)
+    reference = Reference(None)
+    assert [] == parse_webhook({}, b"", secret=reference)
+    assert [] == parse_transactional_webhook(URL, {}, b"", key=reference)
+    with pytest.raises(ConfigurationError, match="vault"):
+        read(delivery, secret=reference)
+
+    reference.secret = SECRET
+    assert read(delivery, secret=reference)
+    assert read(delivery, secret=["new", reference])
+    assert read(delivery, secret=None, url_secret=(SECRET, reference))
+    headers, body = signed(fake, {"mandrill_events": "[{}]"}, key=SECRET)
+    assert parse_transactional_webhook(URL, headers, body, key=reference)
+
+    reference.secret = ""
+    with pytest.raises(ConfigurationError, match="empty"):
+        read(delivery, secret=reference)
+
+
 @pytest.mark.parametrize("shape", ["mapping", "pairs", "bytes", "capitals"])
 def test_headers_come_in_any_form(shape, fake):
     """Frameworks hold headers as mappings or pairs, as text or bytes, in any case."""
