@@ -31,9 +31,11 @@ from ..protocols import (
     SystemClock,
 )
 from ..retry import RetryPolicy
-from ._activity import ActivitySource
+from ._activity import ActivitySource, people_streams
+from ._drift import ReconcileReport
 from ._lease import HeldLease, this_owner
 from ._plan import ForetellingSink, StateOverlay
+from ._reconcile import Reconciliation
 from ._report import Checks, Operation, Report
 from ._run import Parts, Run
 from ._sweep import Sweep, SweepReport, dormancy
@@ -253,6 +255,30 @@ class SyncEngine:
             report.planned, report.before = plan, (report.started_at - span).date()
             run.prepare()
             Sweep(run, report, tells=activity, allow_mass_leave=allow_mass_leave).carry_out(chosen)
+        return report
+
+    def reconcile(self, *, repair: bool = False, allow_mass_leave: bool = False) -> ReconcileReport:
+        """Compare the whole audience, every link and the ERP's records, and say where they differ.
+
+        Args:
+            repair: mend what is ours: members that are missing or name another record are written as the ERP has them
+                now, deleted records' members leave as `policy.inactive` says, statuses that the state did not know are
+                taken over. Members without an ERP record are never touched. Without it nothing is written.
+            allow_mass_leave: confirms that more than `policy.most_leaving` of the members shall leave at once.
+
+        Raises:
+            LeaseHeldError, AuthenticationError, TransientError, FatalError, StateError: as `run`; while a side cannot
+                be read whole nothing is mended.
+        """
+        people = people_streams(self._parts.source)
+        with (
+            self._job("reconcile", people, ReconcileReport) as report,
+            self._running(report) if repair else self._foretelling(report) as run,
+        ):
+            assert isinstance(report, ReconcileReport)
+            report.repaired = repair
+            run.prepare()
+            Reconciliation(run, report, repair=repair, allow_mass_leave=allow_mass_leave).carry_out()
         return report
 
     def stop(self) -> None:
