@@ -135,7 +135,7 @@ class MemberDecider:
         suppressions = self._state.suppressions(self._pipeline, addresses)
         decisions = []
         for draft in drafts:
-            before = self._before.get(draft.key)
+            before = around.handed(self.stream, draft.key) or self._before.get(draft.key)
             if isinstance(draft, UnreadableRow):
                 decision = unreadable(self.stream, draft, before, replayed=self._force)
             elif isinstance(draft, Finding):

@@ -18,6 +18,7 @@ class Neighbourhood:
 
     def __init__(self, links: Mapping[str, Collection[Link]]) -> None:
         self._links = {address: {(link.stream, link.key): link for link in found} for address, found in links.items()}
+        self._handed: dict[tuple[str, str], Link] = {}
 
     def others(self, address: str, stream: str, key: str) -> list[Link]:
         """The other records at this address that could speak for it, customers first, then by key."""
@@ -36,8 +37,13 @@ class Neighbourhood:
         """Some record at this address says: do not mail; that holds for the address, whoever speaks for it."""
         return any(link.reason == "opted_out" for link in self._links.get(address, {}).values())
 
+    def handed(self, stream: str, key: str) -> Link | None:
+        """The link of a record as another record of this batch left it, when that one gave or took an address."""
+        return self._handed.get((stream, key))
+
     def note(self, decision: Decision) -> None:
         """Take over what a decision changes."""
+        self._handed.update(((link.stream, link.key), link) for link in decision.other_links)
         links = [*decision.other_links, *([decision.link] if decision.link else [])]
         if decision.before is not None and decision.link is not None:
             self._links.get(decision.before.address, {}).pop((decision.stream, decision.key), None)
