@@ -175,6 +175,8 @@ class MemberWriter:
         if not write.permissions:
             return result
         if member.permissions is None:
+            if all(wish.enabled is None for wish in write.permissions):
+                return result
             # The documented answer to a bulk call is silent about permissions.
             fields = "email_address,status,contact_id,marketing_permissions"
             found = self._client.get(self._url(write.address), operation="GET member", fields=fields)

@@ -136,7 +136,7 @@ def permission_changes(
 
 def _left(wish: PermissionWish, *, is_on: bool, may_give: bool, created: bool) -> PermissionState | None:
     if is_on:
-        return "given" if wish.enabled else "taken"
+        return "taken" if wish.enabled is False else "given"
     if not created and wish.before in {"given", "withdrawn"}:
         return "withdrawn"
     if wish.enabled and may_give:

@@ -124,13 +124,13 @@ class MemberPayload:
         address: normalised.
         body: the encoded member without status.
         tags: those in the body.
-        permissions: marketing permissions on which the record says yes or no, as (name, answer).
+        permissions: what the record says of each mapped marketing permission, as (name, answer).
     """
 
     address: str = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
     tags: tuple[str, ...]
-    permissions: tuple[tuple[str, bool], ...] = ()
+    permissions: tuple[tuple[str, bool | None], ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -192,9 +192,7 @@ class MemberMapper:
         interests = {key: answer for key, getter in self._interests if (answer := getter(party)) is not None}
         if interests:
             body["interests"] = interests
-        permissions = tuple(
-            (name, answer) for name, getter in self._permissions if (answer := getter(party)) is not None
-        )
+        permissions = tuple((name, getter(party)) for name, getter in self._permissions)
         tags = distinct_tags((*self._tags_of(party), *more_tags))
         if tags:
             body["tags"] = list(tags)

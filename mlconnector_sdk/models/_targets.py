@@ -86,16 +86,16 @@ class Audience:
 
 @attrs.frozen(kw_only=True)
 class PermissionWish:
-    """What the ERP says, explicitly, of one marketing permission of a member.
+    """What the ERP says of one marketing permission of a member.
 
     Attributes:
         name: the permission's text, as people see it.
-        enabled: yes or no.
+        enabled: an explicit yes or no; `None` when it says neither: then it is only noted how the permission stands.
         before: how it was left when this library last looked; `""` if it never did.
     """
 
     name: str
-    enabled: bool
+    enabled: bool | None
     before: PermissionState | Literal[""] = ""
 
 

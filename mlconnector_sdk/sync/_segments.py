@@ -76,12 +76,11 @@ def permissions_of(*links: Link | None) -> _Permissions:
 
 
 def permission_wishes(payload: MemberPayload, known: _Permissions, *, silent: bool) -> tuple[PermissionWish, ...]:
-    """What to ask of the sink; nobody who must not be mailed is given a permission."""
+    """What to ask of the sink; nobody who must not be mailed is given a permission, but what they withdraw is noted."""
     left = dict(known)
     return tuple(
-        PermissionWish(name=name, enabled=enabled, before=left.get(name, ""))
+        PermissionWish(name=name, enabled=None if enabled and silent else enabled, before=left.get(name, ""))
         for name, enabled in payload.permissions
-        if not (enabled and silent)
     )
 
 

@@ -307,6 +307,19 @@ def test_a_permission_the_person_gave_again_is_the_erps_to_follow(world):
     assert not consent.given
 
 
+def test_a_permission_given_and_withdrawn_in_mailchimp_alone_is_not_the_erps_to_give(world):
+    """What a person gave and took back while the ERP said nothing stays taken back, whatever the ERP says later."""
+    consent = Consent(world, group="")
+    consent.person_says(given=True)
+    world.erp.rename(consent.key, "Once")
+    world.run(streams=["customers"], mapping=CONSENT)
+    consent.person_says(given=False)
+
+    consent.erp_says("YES")
+
+    assert not consent.given
+
+
 def test_a_withdrawal_outlasts_leaving_and_coming_back(world):
     """A record that leaves the mapping and returns brings no permission back."""
     consent = Consent(world)

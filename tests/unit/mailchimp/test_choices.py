@@ -132,7 +132,7 @@ def test_a_check_tells_of_names(fake, sink, email):
 # Permissions
 
 
-def wish(enabled: bool, before: Any = "", *, name: str = "Email") -> PermissionWish:
+def wish(enabled: bool | None, before: Any = "", *, name: str = "Email") -> PermissionWish:
     """What the ERP says."""
     return PermissionWish(name=name, enabled=enabled, before=before)
 
@@ -164,6 +164,12 @@ def write_in(how: str, sink: MailchimpSink, write: MemberWrite) -> WriteResult:
         (True, False, "withdrawn", False, "taken"),
         (False, False, "taken", False, "taken"),
         (False, False, "", False, None),
+        # Where the ERP says nothing, nothing is done, but it is noted how things stand.
+        (True, None, "", True, "given"),
+        (False, None, "", False, None),
+        (False, None, "given", False, "withdrawn"),
+        (False, None, "taken", False, "taken"),
+        (True, None, "taken", True, "given"),
     ],
 )
 def test_a_permission_follows_the_erps_word_but_never_comes_back_against_the_persons(
@@ -230,6 +236,16 @@ def test_an_answer_that_is_silent_about_permissions_costs_a_question(fake, sink,
         fake.members[f"member{number}@acme.org"].marketing_permissions.get(email) for number in range(4)
     ]
     assert 4 == len(fake.requests("GET"))
+
+
+def test_nothing_is_asked_for_the_sake_of_noting_it(fake, sink, email):
+    """Where the ERP says nothing and the answer is silent, it stays unknown how a permission stands."""
+    answer = [{"email_address": f"member{number}@acme.org", "status": "subscribed"} for number in range(4)]
+    fake.fail_next(200, body={"new_members": [], "updated_members": answer, "errors": []})
+
+    results = sink.write_members(member_writes(4, permissions=(wish(None),)))
+
+    assert ({()}, 1) == ({result.permissions for result in results}, len(fake.log))
 
 
 def test_a_permission_that_cannot_be_changed_concerns_its_member(fake, sink, email):

@@ -36,7 +36,7 @@ def test_a_record_says_yes_or_no_or_nothing(value, answer):
     payload = payload_of(mapping, Retail=value)
 
     assert ({} if answer is None else {"r1": answer}) == json.loads(payload.body).get("interests", {})
-    assert (() if answer is None else (("Email", answer),)) == payload.permissions
+    assert (("Email", answer),) == payload.permissions
 
 
 def test_interests_are_set_for_everybody_by_a_field_or_by_a_function():
