@@ -16,7 +16,7 @@ import attrs
 from ..errors import ConfigurationError, MLConnectorError, TransientError
 from ..events import Event, RunFinished, RunStarted, Waiting
 from ..mapping import Mapping as RecordMapping
-from ..models import STREAMS, AuditEntry, CheckResult, DeadLetters, Link, StreamName
+from ..models import STREAMS, AuditEntry, CheckResult, DeadLetters, Link, StreamName, WebhookEvent
 from ..policy import SyncPolicy
 from ..progress import shown_progress
 from ..protocols import (
@@ -33,6 +33,7 @@ from ..protocols import (
 from ..retry import RetryPolicy
 from ._activity import ActivitySource, people_streams
 from ._drift import ReconcileReport
+from ._handle import handle_events
 from ._lease import HeldLease, this_owner
 from ._plan import ForetellingSink, StateOverlay
 from ._reconcile import Reconciliation
@@ -280,6 +281,22 @@ class SyncEngine:
             run.prepare()
             Reconciliation(run, report, repair=repair, allow_mass_leave=allow_mass_leave).carry_out()
         return report
+
+    def handle(self, event: WebhookEvent | Iterable[WebhookEvent], *, wait: float = 5.0) -> Report:
+        """Take in what a webhook told: suppress who left, move links to new addresses, tell the ERP by policy.
+
+        Each event counts once, however often and in whatever order it is delivered. Nothing is written to Mailchimp,
+        and nobody is subscribed by an event.
+
+        Args:
+            wait: seconds to wait while a run of this pipeline is under way; Mailchimp expects an answer within ten.
+
+        Raises:
+            LeaseHeldError: the run is still under way. Answer the delivery with 503, so that it comes again.
+            StateError: the state store failed; what was committed before stays, and the rest is safe to deliver again.
+        """
+        events = [event] if isinstance(event, WebhookEvent) else list(event)
+        return handle_events(self._parts, events, wait=wait)
 
     def stop(self) -> None:
         """Ask the run under way to end at its next checkpoint; the run after it goes on from there.

@@ -60,15 +60,21 @@ class Flagger:
         Raises:
             FatalError, ConfigurationError: nothing can be flagged before somebody mends it.
         """
+        return self._told(self._flags_of(suppressions))
+
+    def set_aside(self, suppressions: Sequence[Suppression], error: MLConnectorError) -> Checkpoint:
+        """The same flags, left to a later run because the ERP cannot be told at all for now."""
+        return self._told(self._flags_of(suppressions), failed=error)
+
+    def _flags_of(self, suppressions: Sequence[Suppression]) -> list[_Flag]:
         links = self._state.links_to(self._pipeline, [held.address for held in suppressions])
         streams = set(self._source.flagged_streams)
-        flags = [
+        return [
             _Flag(stream=link.stream, key=link.key, address=held.address, suppression=held)
             for held in suppressions
             for link in links.get(held.address, ())
             if link.stream in streams
         ]
-        return self._told(flags)
 
     def waiting(self) -> list[DeadLetter]:
         """Flags that were set aside."""
@@ -81,13 +87,13 @@ class Flagger:
             held = self._state.suppressions(self._pipeline, [str(letter.payload["address"]) for letter in some])
             commit(self._told([_waiting(letter, held.get(str(letter.payload["address"]))) for letter in some]))
 
-    def _told(self, flags: Sequence[_Flag]) -> Checkpoint:
-        """Try each flag once and say in a checkpoint what came of it."""
+    def _told(self, flags: Sequence[_Flag], *, failed: MLConnectorError | None = None) -> Checkpoint:
+        """Try each flag once, unless all have failed, and say in a checkpoint what came of it."""
         report, now = self._report.stream(FLAGS) if flags else None, self._clock.now()
         audit: list[AuditEntry] = []
         letters: list[DeadLetter] = []
         for flag in flags:
-            error = self._try(flag)
+            error = failed or self._try(flag)
             outcome, reason = _outcome(flag, error)
             attempts = flag.letter.attempts + 1 if flag.letter else 1
             assert report is not None

@@ -6,16 +6,17 @@ import logging
 import os
 import socket
 import threading
+import time
 import uuid
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-from ..errors import MLConnectorError
+from ..errors import LeaseHeldError, MLConnectorError
 from ..models import Checkpoint, Lease
 from ..protocols import Clock, StateStore
 
-__all__ = ["HeldLease", "this_owner"]
+__all__ = ["HeldLease", "lease_within", "this_owner"]
 
 log = logging.getLogger("mlconnector_sdk.sync")
 
@@ -23,6 +24,25 @@ log = logging.getLogger("mlconnector_sdk.sync")
 def this_owner() -> str:
     """A name for this run that tells a person where it runs."""
     return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
+_LOOK_AGAIN_SECONDS = 0.1
+
+
+def lease_within(seconds: float, state: StateStore, pipeline: str, *, clock: Clock) -> HeldLease:
+    """The pipeline's lease, waited for a little while another run has it.
+
+    Raises:
+        LeaseHeldError: it is not free after so many seconds.
+    """
+    owner, until = this_owner(), time.monotonic() + seconds
+    while True:
+        try:
+            return HeldLease(state, pipeline, owner=owner, clock=clock)
+        except LeaseHeldError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(_LOOK_AGAIN_SECONDS)
 
 
 class HeldLease:

@@ -13,7 +13,7 @@ from ..models import CheckResult, OutcomeKind, html_table
 
 __all__ = ["Checks", "Operation", "PlannedChange", "Report", "StreamReport"]
 
-Operation: TypeAlias = Literal["run", "plan", "replay", "sweep", "reconcile"]
+Operation: TypeAlias = Literal["run", "plan", "replay", "sweep", "reconcile", "handle"]
 
 _MOST_CHANGES = 200
 _KINDS: tuple[OutcomeKind, ...] = ("created", "updated", "unchanged", "skipped", "dead")

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import attrs
 
 from ..cursors import HighWaterMark, next_window
+from ..errors import ConfigurationError, FatalError
 from ..models import AudienceMember, AuditEntry, Checkpoint, Link, Suppression
 from ..protocols import Clock, Sink, StateStore
 from ._flags import Flagger
@@ -61,14 +62,22 @@ class Statuses:
             self.commit(self.by_policy(news))
         return silent, back
 
-    def by_policy(self, news: Checkpoint) -> Checkpoint:
+    def by_policy(self, news: Checkpoint, *, patiently: bool = False) -> Checkpoint:
         """The same, once the ERP was told, and without the suppressions that are only to be noted.
+
+        Args:
+            patiently: where nothing can be flagged, the flags are left to a later run instead of raising.
 
         Raises:
             FatalError, ConfigurationError: nothing can be flagged before somebody mends it.
         """
         if self.flagger is not None and news.suppressions:
-            told = self.flagger.tell(news.suppressions)
+            try:
+                told = self.flagger.tell(news.suppressions)
+            except (FatalError, ConfigurationError) as error:
+                if not patiently:
+                    raise
+                told = self.flagger.set_aside(news.suppressions, error)
             news = attrs.evolve(
                 news, dead_letters=told.dead_letters, settled=told.settled, audit=news.audit + told.audit
             )
@@ -114,7 +123,7 @@ def _is_news(member: AudienceMember, held: Mapping[str, Suppression], links: Seq
     """
     known = held.get(member.address)
     by_us = any(_is_ours(link, member) for link in links)
-    return not by_us and (known is None or (known.origin == origin and known.reason != member.status))
+    return not by_us and (known is None or (known.origin == origin and known.reason not in {member.status, "abuse"}))
 
 
 def _is_ours(link: Link, member: AudienceMember) -> bool:
