@@ -18,11 +18,19 @@ nox.options.error_on_external_run = True
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 DATABASES = ("MLCONNECTOR_POSTGRES_URL", "MLCONNECTOR_MARIADB_URL")
-WHOLE_STORIES = ["tests/scenarios", "tests/test_demo.py", "tests/test_public_api.py"]
-"""From end to end, over real HTTP."""
+WHOLE_STORIES = ["tests/scenarios/test_same_everywhere.py", "tests/test_demo.py", "tests/test_public_api.py"]
+"""From end to end, over real HTTP, for every API of every ERP."""
 
-CLOSE_TO_LIBRARIES = ["tests/unit", "--ignore=tests/unit/testing", "tests/contracts/test_state_stores.py"]
+CLOSE_TO_LIBRARIES = [
+    *("tests/unit/auth", "tests/unit/credentials", "tests/unit/mapping", "tests/unit/state"),
+    *("tests/unit/test_config.py", "tests/unit/test_http.py", "tests/unit/test_retry.py"),
+    *("tests/unit/sources/test_soap.py", "tests/unit/sources/test_xml.py", "tests/unit/sources/test_sage100_soap.py"),
+    "tests/contracts/test_state_stores.py",
+]
 """Where a library's version can make a difference."""
+
+PYTEST = ("python", "-m", "pytest", "-n", "logical")
+"""As many workers as the machine has processors."""
 
 # What needs a vendor contract or a server is the business of `contracts`, whatever the caller's environment says.
 ALONE = {"MLCONNECTOR_SPECS": None, **dict.fromkeys(DATABASES)}
@@ -37,7 +45,7 @@ def group(name: str) -> list[str]:
 def tests(session: nox.Session) -> None:
     """Run every test that needs neither a server nor vendor contracts."""
     session.install("-e", ".", *group("tests"))
-    session.run("python", "-m", "pytest", *session.posargs, env=ALONE)
+    session.run(*PYTEST, "--dist", "worksteal", *session.posargs, env=ALONE)
 
 
 @nox.session
@@ -80,7 +88,7 @@ def docs(session: nox.Session) -> None:
     """Build the documentation, warnings being errors, and run its code."""
     session.install("-e", ".", *group("docs"), *group("tests"))
     session.run("mkdocs", "build", "--strict", "--quiet", env={"NO_MKDOCS_2_WARNING": "1"})
-    session.run("python", "-m", "pytest", "tests/test_docs.py", *session.posargs, env=ALONE)
+    session.run(*PYTEST, "tests/test_docs.py", *session.posargs, env=ALONE)
 
 
 @nox.session
@@ -90,7 +98,8 @@ def contracts(session: nox.Session) -> None:
     required = ["--require-specs"] if os.environ.get("MLCONNECTOR_SPECS") else []
     for name in ("MLCONNECTOR_SPECS", *DATABASES):
         session.log("%s is %s", name, "given" if os.environ.get(name) else "not given")
-    session.run("python", "-m", "pytest", "tests/contracts", *required, *session.posargs)
+    # A server is shared by the tests of one file, which therefore stay with one worker.
+    session.run(*PYTEST, "--dist", "loadfile", "tests/contracts", *required, *session.posargs)
 
 
 @nox.session
@@ -114,7 +123,7 @@ def package(session: nox.Session) -> None:
     smoke = "import mlconnector_sdk as m, pathlib; print(m.__version__, pathlib.Path(m.__file__).parent)"
     session.run("python", "-c", smoke)
     # The wheel is file for file the tree that `tests` has tested; what is left to show is that it works as a whole.
-    session.run("python", "-m", "pytest", *(session.posargs or WHOLE_STORIES), env=ALONE)
+    session.run(*PYTEST, *(session.posargs or WHOLE_STORIES), env=ALONE)
 
 
 def _check_contents(session: nox.Session, wheel: Path, sdist: Path) -> None:
@@ -143,7 +152,7 @@ def minimums(session: nox.Session) -> None:
     session.run("uv", "pip", "install", "--python", python, "--resolution", "lowest-direct", ".")
     session.install(*group("tests"))
     session.run("uv", "pip", "list", "--python", python)
-    session.run("python", "-m", "pytest", *(session.posargs or [*CLOSE_TO_LIBRARIES, "tests/test_demo.py"]), env=ALONE)
+    session.run(*PYTEST, *(session.posargs or [*CLOSE_TO_LIBRARIES, "tests/test_demo.py"]), env=ALONE)
 
 
 @nox.session
