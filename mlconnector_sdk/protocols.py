@@ -21,9 +21,12 @@ from .models import (
     AudienceMember,
     AuditEntry,
     BatchEntry,
+    CampaignReading,
+    CampaignReport,
     Checkpoint,
     CheckResult,
     DeadLetter,
+    EngagementPage,
     Forgotten,
     Lease,
     Link,
@@ -44,10 +47,12 @@ from .retry import RetryPolicy
 __all__ = [
     "BatchingSink",
     "Clock",
+    "EngagementReports",
     "FlaggingSource",
     "Journal",
     "KeyedSource",
     "Progress",
+    "ReportingSink",
     "SealedStore",
     "Secret",
     "Sink",
@@ -290,6 +295,31 @@ class BatchingSink(Protocol):
 
         Batches of products and those that are gone for good are ended. Raises as `write_orders` does.
         """
+        ...
+
+
+class EngagementReports(Protocol):
+    """What a far side tells of its campaigns."""
+
+    def campaigns(self, since: datetime | None = None) -> Iterator[CampaignReport]:
+        """Campaigns sent at or after `since`, with their totals so far."""
+        ...
+
+    def engagements(self, readings: Sequence[CampaignReading]) -> Iterator[EngagementPage]:
+        """What people did, campaign by campaign: each ends with a page that is its `last`.
+
+        Raises when the far side is down; what was yielded stands.
+        """
+        ...
+
+
+@runtime_checkable
+class ReportingSink(Protocol):
+    """A sink whose far side also tells what people did with what they were sent."""
+
+    @property
+    def reports(self) -> EngagementReports:
+        """What it tells."""
         ...
 
 

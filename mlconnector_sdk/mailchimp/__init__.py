@@ -7,11 +7,13 @@ from ..models import Store
 from ._account import MailchimpAccount
 from ._hooks import Webhook, Webhooks, webhook_secret_name
 from ._oauth import MailchimpOAuth
+from ._reports import CampaignReports
 from ._signatures import verify_url_secret
 from ._sink import MailchimpSink
 from ._webhooks import parse_transactional_webhook, parse_webhook
 
 __all__ = [
+    "CampaignReports",
     "MailchimpAccount",
     "MailchimpOAuth",
     "MailchimpSink",

@@ -138,14 +138,14 @@ class MailchimpClient:
         self._http.close()
 
 
-def json_object(reply: HttpReply) -> dict[str, Any]:
-    """The answer's body, which must be a JSON object.
+def json_object(reply: HttpReply, *, decimals: bool = False) -> dict[str, Any]:
+    """The answer's body, which must be a JSON object; `decimals` keeps money exact.
 
     Raises:
         ContractError: it is something else.
     """
     try:
-        document = reply.json()
+        document = reply.json(decimals=decimals)
     except ValueError:
         document = None
     if not isinstance(document, dict):

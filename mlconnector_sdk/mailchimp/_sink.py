@@ -37,6 +37,7 @@ from ._erasure import forget
 from ._hooks import Webhooks
 from ._members import MemberWriter
 from ._order_batches import BATCH_FROM, LARGEST_BATCH, OrderBatchWriter
+from ._reports import ACTIVITY_BATCH_FROM, CampaignReports
 from ._wire import SYSTEM
 
 __all__ = ["MailchimpSink"]
@@ -69,6 +70,8 @@ class MailchimpSink:
         batch_from: so many new orders at once go in batches, which cost few calls and which Mailchimp works on by
             itself; fewer, or `None`: each by a call of its own.
         batch_size: orders per batch at the most.
+        activity_batch_from: so many pages of campaign activity (1,000 recipients each) at once are read by batches;
+            fewer, or `None`: page by page.
         batch_polling: how often and how long a batch is asked for; its `within` is the deadline of each batch.
 
     Raises:
@@ -95,11 +98,13 @@ class MailchimpSink:
         bulk_size: int = MOST_MEMBERS_IN_A_CALL,
         batch_from: int | None = BATCH_FROM,
         batch_size: int = LARGEST_BATCH,
+        activity_batch_from: int | None = ACTIVITY_BATCH_FROM,
         batch_polling: RetryPolicy = POLLING,
     ) -> None:
         _check_range("concurrency", concurrency, MOST_CONNECTIONS)
         _check_range("bulk_size", bulk_size, MOST_MEMBERS_IN_A_CALL)
         _check_range("batch_from", batch_from or 1, sys.maxsize)
+        _check_range("activity_batch_from", activity_batch_from or 1, sys.maxsize)
         _check_range("batch_size", batch_size, MOST_OPERATIONS_IN_A_BATCH)
         if not list_id.strip():
             raise ConfigurationError("list_id must name an audience", system=SYSTEM)
@@ -115,6 +120,7 @@ class MailchimpSink:
         self._orders = OrderWriter(self._client, store) if store else None
         self._batch_from = batch_from
         self._batches = Batches(self._client, polling=batch_polling)
+        self._reports = CampaignReports(self._client, list_id, self._batches, batch_from=activity_batch_from)
         self._order_batches: OrderBatchWriter | None = None
         if self._orders is not None:
             self._order_batches = OrderBatchWriter(self._batches, self._orders, size=batch_size, threads=concurrency)
@@ -156,6 +162,11 @@ class MailchimpSink:
     def webhooks(self) -> Webhooks:
         """What Mailchimp tells of this audience by itself, and to which address."""
         return self._webhooks
+
+    @property
+    def reports(self) -> CampaignReports:
+        """What became of campaigns that were sent to this audience, and what each person did with them."""
+        return self._reports
 
     def attach(
         self,

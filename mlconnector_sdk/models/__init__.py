@@ -1,5 +1,16 @@
 """The values that travel: source -> record -> write -> result -> checkpoint. No I/O, no vendor words."""
 
+from ._engagement import (
+    CampaignReading,
+    CampaignReport,
+    ClickedLink,
+    Engagement,
+    EngagementPage,
+    EngagementRow,
+    MemberActivity,
+    Recipient,
+    Revenue,
+)
 from ._erasure import Erasure, Forgotten
 from ._pages import CheckResult, Page, StreamSpec, UnreadableRow, html_table
 from ._records import (
@@ -51,16 +62,23 @@ __all__ = [
     "AudienceMember",
     "AuditEntry",
     "BatchEntry",
+    "CampaignReading",
+    "CampaignReport",
     "CheckResult",
     "Checkpoint",
+    "ClickedLink",
     "Contact",
     "Customer",
     "DeadLetter",
     "DeadLetters",
+    "Engagement",
+    "EngagementPage",
+    "EngagementRow",
     "Erasure",
     "Forgotten",
     "Lease",
     "Link",
+    "MemberActivity",
     "MemberStatus",
     "MemberWrite",
     "MergeField",
@@ -74,7 +92,9 @@ __all__ = [
     "PermissionState",
     "PermissionWish",
     "Product",
+    "Recipient",
     "Record",
+    "Revenue",
     "Store",
     "StreamName",
     "StreamSpec",
