@@ -7,7 +7,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -16,7 +16,17 @@ import attrs
 from ..errors import ConfigurationError, MLConnectorError, TransientError
 from ..events import Event, RunFinished, RunStarted, Waiting
 from ..mapping import Mapping as RecordMapping
-from ..models import STREAMS, AuditEntry, CheckResult, DeadLetters, Link, StreamName, WebhookEvent
+from ..models import (
+    STREAMS,
+    AuditEntry,
+    CheckResult,
+    DeadLetters,
+    EngagementRow,
+    Erasure,
+    Link,
+    StreamName,
+    WebhookEvent,
+)
 from ..policy import SyncPolicy
 from ..progress import shown_progress
 from ..protocols import (
@@ -33,6 +43,8 @@ from ..protocols import (
 from ..retry import RetryPolicy
 from ._activity import ActivitySource, people_streams
 from ._drift import ReconcileReport
+from ._engagement import KEPT_UP_WITH, READ_AGAIN, engagement_rows
+from ._erase import erase
 from ._handle import handle_events
 from ._lease import HeldLease, this_owner
 from ._plan import ForetellingSink, StateOverlay
@@ -247,7 +259,7 @@ class SyncEngine:
                 read whole takes nobody off.
         """
         span = dormancy(dormant_after)
-        chosen = [stream for stream in self._chosen(streams) if stream != "orders"]
+        chosen: list[StreamName] = [stream for stream in self._chosen(streams) if stream != "orders"]
         with (
             self._job("sweep", chosen, SweepReport) as report,
             self._foretelling(report) if plan else self._running(report) as run,
@@ -298,6 +310,24 @@ class SyncEngine:
         events = [event] if isinstance(event, WebhookEvent) else list(event)
         return handle_events(self._parts, events, wait=wait)
 
+    def erase(self, email: str, *, reason: str, wait: float = 5.0) -> Erasure:
+        """Remove a person: from the audience and the store for good, and from what this pipeline keeps.
+
+        The address stays suppressed for ever, as a hash by which it is known again; the ERP's record stays out, even
+        with another address. Repeat it after an error: it takes up what is left, and in the end nothing is found.
+
+        Args:
+            reason: why, for the audit: the number of the request, say. It must not name the person.
+            wait: seconds to wait while a run of this pipeline is under way.
+
+        Raises:
+            ConfigurationError: this is no e-mail address, or the reason names it.
+            LeaseHeldError: a run is still under way.
+            RecordError, TransientError, FatalError: Mailchimp could not delete; the address is suppressed already.
+            StateError: the state store failed.
+        """
+        return erase(self._parts, email, reason=reason, wait=wait)
+
     def stop(self) -> None:
         """Ask the run under way to end at its next checkpoint; the run after it goes on from there.
 
@@ -336,6 +366,30 @@ class SyncEngine:
         assert key is not None
         found = (state.links(name, stream, [key]).get(key) for stream in STREAMS)
         return tuple(link for link in found if link is not None)
+
+    def engagement(
+        self,
+        since: datetime | None = None,
+        *,
+        kept_up_with: timedelta | float = KEPT_UP_WITH,
+        read_again: timedelta | float = READ_AGAIN,
+    ) -> Iterator[EngagementRow]:
+        """What people did with campaigns, each row joined to the ERP records behind the address.
+
+        Without `since`, each call goes on where the one before ended: a campaign counts as read when the caller took
+        its last row and asks for the next. Every row is given at least once; rows of a reading that was broken off, and
+        those of the last minutes before a reading, come again with the same `id`.
+
+        Args:
+            since: give what happened at or after this aware time instead; how far was read is left as it is.
+            kept_up_with: campaigns sent longer ago are no longer asked for: a timedelta, or seconds.
+            read_again: how far a reading steps back, for what shows late.
+
+        Raises:
+            ConfigurationError: at once, for a sink that tells nothing of campaigns, or a time without zone.
+            AuthenticationError, TransientError, FatalError, StateError: as `run`, while the rows are read.
+        """
+        return engagement_rows(self._parts, since, kept_up_with=kept_up_with, read_again=read_again)
 
     def _chosen(self, streams: Iterable[str] | None) -> tuple[StreamName, ...]:
         offered: list[StreamName] = [name for name in STREAMS if name in self._parts.source.streams]
