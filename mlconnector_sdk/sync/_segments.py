@@ -56,13 +56,15 @@ def disowned(owner: Link) -> Link:
     )
 
 
-def inherited(heir: Link, before: Link | None) -> Link:
+def inherited(heir: Link, before: Link) -> Link:
     """The heir of a shared address, to be written next, with what hangs on its member."""
-    heir = attrs.evolve(heir, owner=True, target=member_id(heir.address), state="synced", reason="", fingerprint="")
-    if before is None:
-        return heir
     return attrs.evolve(
         heir,
+        owner=True,
+        target=member_id(heir.address),
+        state="synced",
+        reason="",
+        fingerprint="",
         standing=before.standing,
         contact_id=before.contact_id,
         details=before.details,

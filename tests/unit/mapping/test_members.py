@@ -77,6 +77,17 @@ def test_a_function_that_fails_concerns_its_record_only():
     assert caught.value.reason == "mapping_failed"
 
 
+def test_a_function_may_refuse_a_record_with_a_reason_of_its_own():
+    """A mapping error of the caller's own reaches the dead letter as it is."""
+
+    def refuse(customer):
+        raise MappingError("no territory: ask sales", reason="no_territory")
+
+    with pytest.raises(MappingError, match="ask sales") as caught:
+        body_of(customer(), MemberMapping(merge_fields={"X": refuse}))
+    assert caught.value.reason == "no_territory"
+
+
 def test_tags_are_fixed_filled_in_or_computed():
     """Templates whose parts are missing give no tag; doubles are one; extra tags come last."""
     mapping = MemberMapping(
