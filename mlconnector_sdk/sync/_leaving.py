@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 
 import attrs
 
-from ..models import Link, MemberStatus, MemberWrite, Party, Suppression
+from ..models import Link, MemberStatus, MemberWrite, Party
 from ..policy import SyncPolicy
 from ._consent import is_off
 from ._decision import Decision
@@ -114,35 +114,27 @@ def marks_on(link: Link | None, policy: SyncPolicy) -> tuple[str, ...]:
     return (policy.dormant_tag,) if link is not None and policy.dormant_tag in link.details else ()
 
 
-def fall_asleep(decision: Decision, policy: SyncPolicy, suppression: Suppression | None, now: datetime) -> None:
-    """The member of a dormant record leaves as the policy says; whoever is silent already is left as they are."""
+def fall_asleep(decision: Decision, policy: SyncPolicy, now: datetime) -> None:
+    """The member of a dormant record leaves as the policy says; whoever is off already is only known to sleep."""
     before = decision.before
+    assert before is not None
     decision.outcome, decision.reason = "skipped", DORMANT
-    decision.link, decision.news = before, False
-    if before is None or not before.target or before.state != "synced" or policy.dormant == "ignore":
+    if policy.dormant == "tag":
+        decision.write = tags_only(decision.key, before.address, on=[policy.dormant_tag])
+        decision.link = attrs.evolve(before, details=(*before.details, policy.dormant_tag), synced_at=now)
         return
-    if suppression is not None:
-        decision.reason = suppression.reason
-    elif policy.dormant == "tag":
-        if policy.dormant_tag not in before.details:
-            decision.write = tags_only(decision.key, before.address, on=[policy.dormant_tag])
-            decision.link = attrs.evolve(before, details=(*before.details, policy.dormant_tag), synced_at=now)
-            decision.news = True
-    else:
-        decision.link = attrs.evolve(before, state="skipped", reason=DORMANT, synced_at=now)
-        decision.news = True
-        if not is_off(before, suppression):
-            status: Literal["unsubscribed", "archived"] = "archived" if policy.dormant == "archive" else "unsubscribed"
-            decision.write = status_only(decision.key, before.address, status, exists=True)
-            decision.link = attrs.evolve(decision.link, taken_off=status)
+    decision.link = attrs.evolve(before, state="skipped", reason=DORMANT, synced_at=now)
+    if not is_off(before, None):
+        status: Literal["unsubscribed", "archived"] = "archived" if policy.dormant == "archive" else "unsubscribed"
+        decision.write = status_only(decision.key, before.address, status, exists=True)
+        decision.link = attrs.evolve(decision.link, taken_off=status)
 
 
 def lose_the_tag(decision: Decision, policy: SyncPolicy) -> None:
     """The member of a record that is dormant no more loses the tag that said so."""
     before = decision.before
-    decision.outcome, decision.reason = "skipped", "awake"
-    decision.link, decision.news = before, False
-    if before is not None and before.target and policy.dormant_tag in before.details:
-        kept = tuple(tag for tag in before.details if tag != policy.dormant_tag)
-        decision.write = tags_only(decision.key, before.address, off=[policy.dormant_tag])
-        decision.link, decision.news = attrs.evolve(before, details=kept), True
+    assert before is not None
+    decision.reason = "awake"
+    decision.write = tags_only(decision.key, before.address, off=[policy.dormant_tag])
+    kept = tuple(tag for tag in before.details if tag != policy.dormant_tag)
+    decision.link = attrs.evolve(before, details=kept)

@@ -279,11 +279,10 @@ class MemberDecider:
         now: datetime,
     ) -> Decision:
         decision = Decision(stream=self.stream, key=finding.key, raw={}, before=before)
-        suppression = suppressions.get(before.address) if before else None
         if finding.kind == "gone":
             return self._let_go(decision, suppressions, around)
         if finding.kind == "dormant":
-            fall_asleep(decision, self._policy, suppression, now)
+            fall_asleep(decision, self._policy, now)
         else:
             lose_the_tag(decision, self._policy)
         return decision

@@ -394,12 +394,21 @@ def test_a_side_that_cannot_be_read_whole_is_an_error(world, side):
     assert ("C999999", "subscribed") == (spoiled["ERPID"], world.status(email(1)))
 
 
-def test_a_comparison_that_is_stopped_mends_nothing(world):
+@pytest.mark.parametrize("when", ["at once", "among the records", "among the members"])
+def test_a_comparison_that_is_stopped_mends_nothing(world, when):
     """Asked to stop, it ends where it is and says so."""
     customers(world, 2)
     del world.mailchimp.members[email(0)]
     engine = world.engine()
-    engine.stop()
+    if when == "at once":
+        engine.stop()
+    elif when == "among the records":
+        world.erp.fake.before_each.append(lambda request: engine.stop() if "/Customer" in request.path else None)
+    else:
+        whole = "members.contact_id"
+        world.mailchimp.before_each.append(
+            lambda request: engine.stop() if whole in request.query.get("fields", "") else None
+        )
 
     report = engine.reconcile(repair=True)
 

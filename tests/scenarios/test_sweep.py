@@ -8,6 +8,7 @@ import pytest
 
 from mlconnector_sdk import Mapping, MemberMapping, SyncPolicy
 from mlconnector_sdk.errors import ConfigurationError, FatalError, LeaseHeldError
+from mlconnector_sdk.events import PageCommitted
 from tests.scenarios._worlds import World
 
 TWO_YEARS = timedelta(days=730)
@@ -190,6 +191,36 @@ def test_whoever_buys_again_comes_back_by_policy_alone(world, reactivated, statu
     assert world.writes[before:] == []
 
 
+def test_whoever_is_off_and_falls_quiet_again_costs_nothing(world):
+    """A member that stayed off when its customer bought again is not taken off twice."""
+    keys = quiet_customers(world, 1)
+    sweep(world)
+    world.erp.add_order(keys[0])
+    world.run()
+    sweep(world)
+    world.clock.advance(seconds=THREE_YEARS.total_seconds())
+    world.run()
+
+    report = sweep(world)
+
+    assert [(keys[0], "skipped"), (keys[1], "updated")] == [(record.key, record.outcome) for record in report.records]
+    assert (1, "unsubscribed") == (report.left, world.status(email(0)))
+
+
+def test_suppliers_leave_by_their_own_date_alone():
+    """A supplier buys nothing: its record's date counts, and no order of a customer with the same number does."""
+    with World("sage300") as world:
+        world.erp.add_customer(email(0), key="1200")
+        supplier = world.erp.add_supplier("sales@quillpaper.com")
+        world.erp.fake.edit("APVendors", supplier, DateOfLastActivity="2020-05-01")
+        world.run()
+
+        report = sweep(world, streams=["suppliers"])
+
+        assert [(supplier, date(2020, 5, 1))] == [(record.key, record.last_activity) for record in report.records]
+        assert "unsubscribed" == world.status("sales@quillpaper.com")
+
+
 def test_whoever_left_by_their_own_hand_never_comes_back(world):
     """Somebody who unsubscribed after a sweep stays so, however much they buy and whatever the policy says."""
     policy = SyncPolicy(reactivated="resubscribe")
@@ -248,6 +279,18 @@ def test_a_shared_address_stays_until_all_its_records_are_dormant(world):
     world.run()
     assert 1 == sweep(world, policy=SyncPolicy(reactivated="resubscribe")).awake
     assert "subscribed" == world.status("office@harbor-pumps.com")
+
+
+def test_a_credit_memo_is_no_business(world):
+    """Money given back does not keep a customer awake; an invoice that could not be loaded does."""
+    keys = quiet_customers(world, 2, busy=0)
+    world.erp.add_order(keys[0], type="Credit Memo")
+    world.erp.add_order(keys[1], status="On Hold")
+    world.run()
+
+    sweep(world)
+
+    assert ["unsubscribed", "subscribed"] == [world.status(email(number)) for number in range(2)]
 
 
 def test_a_contact_does_business_through_its_customer(world):
@@ -369,16 +412,58 @@ def test_an_erp_that_cannot_be_read_whole_takes_nobody_off(world):
     assert world.writes[before:] == []
 
 
-def test_a_sweep_that_is_stopped_takes_nobody_off(world):
-    """Stopped while it reads, a sweep ends without leavers; stopped before a stream, it ends there."""
+@pytest.mark.parametrize("when", ["at once", "while reading"])
+def test_a_sweep_that_is_stopped_takes_nobody_off(world, when):
+    """Stopped before everything was read, a sweep ends without leavers, for nothing is proven."""
     quiet_customers(world, 2)
     engine = world.engine()
-    engine.stop()
+    if when == "at once":
+        engine.stop()
+    else:
+        world.erp.fake.before_each.append(lambda request: engine.stop() if "/Customer" in request.path else None)
 
     report = engine.sweep(dormant_after=TWO_YEARS)
 
     assert (True, False, 0) == (report.stopped, report.ok, report.left)
     assert "subscribed" == world.status(email(0))
+
+
+def test_a_sweep_that_is_stopped_ends_with_the_stream_at_hand(world):
+    """Stopped while members leave, it finishes what it began, and the next sweep does the rest."""
+    [quiet, _] = quiet_customers(world, 1)
+    world.erp.add_contact("mary@harbor-pumps.com", account=quiet)
+    world.run()
+    engine = world.engine(on_event=lambda event: engine.stop() if isinstance(event, PageCommitted) else None)
+
+    report = engine.sweep(dormant_after=TWO_YEARS)
+    statuses = (world.status(email(0)), world.status("mary@harbor-pumps.com"))
+    sweep(world)
+
+    assert (True, ("unsubscribed", "subscribed")) == (report.stopped, statuses)
+    assert "unsubscribed" == world.status("mary@harbor-pumps.com")
+
+
+def test_a_record_that_is_set_aside_on_its_way_out_is_told(world):
+    """A member that Mailchimp does not let go of is a dead letter like any other, and the others leave."""
+    keys = quiet_customers(world, 6)
+    world.mailchimp.poison(email(2), "server")
+
+    report = sweep(world)
+
+    assert (5, 1, False) == (report.left, report.streams["customers"].dead, report.ok)
+    assert [keys[2]] == [letter.key for letter in world.engine().dead_letters()]
+    assert ("dead", "server_fault") in {(record.outcome, record.reason) for record in report.records}
+
+
+def test_long_lists_are_cut_in_print(world):
+    """Print shows the first of many records and says where the others are; two hundred are kept."""
+    quiet_customers(world, 210, busy=0)
+
+    plan = sweep(world, plan=True)
+
+    assert (200, 210) == (len(plan.records), plan.left)
+    assert 20 == str(plan).count(": dormant, last business")
+    assert "more of them in .records" in str(plan)
 
 
 def test_a_crash_in_the_middle_is_mended_by_the_next_sweep(world):
