@@ -67,7 +67,8 @@ class ReportPages:
             if fresh:
                 yield [row for _, row in fresh]
             offset += page.count
-            if not page.count or (page.count < size if page.total is None else offset >= page.total):
+            # A member's history knows no total.
+            if not page.count or (not fresh if page.total is None else offset >= page.total):
                 return
 
     def _read(

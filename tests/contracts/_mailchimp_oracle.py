@@ -343,6 +343,12 @@ def _add_webhook_signing(found: Operations) -> None:
                 schema["properties"] |= {name: {"type": "boolean"} for name in ("sms_subscribe", "sms_unsubscribe")}
 
 
+def _let_abuse_reports_be_paged(found: Operations) -> None:
+    parameters = found["GET /reports/{campaign_id}/unsubscribed"]["parameters"]
+    paging = [parameter for parameter in parameters if parameter["name"] in {"count", "offset"}]
+    found["GET /reports/{campaign_id}/abuse-reports"]["parameters"] += paging
+
+
 def _let_problems_be_as_seen(found: Operations) -> None:
     error = {"type": "object", "properties": {"field": _TEXT, "message": _TEXT}}
     for operation in found.values():
@@ -363,5 +369,6 @@ _LOOSENINGS: tuple[tuple[str, Callable[[Operations], None]], ...] = (
     ("order: cart_id; customer: sms_phone_number (2026)", _add_order_and_customer_properties),
     ("PATCH order: ids of lines and of the customer (seen in the vendor's own plugin)", _let_order_patches_name_ids),
     ("webhooks: signing, SMS events (2026)", _add_webhook_signing),
+    ("abuse reports: count and offset, as all other parts of a report (inferred)", _let_abuse_reports_be_paged),
     ("problems: type may be missing, errors may be there (seen)", _let_problems_be_as_seen),
 )

@@ -173,6 +173,34 @@ def _orders(client: httpx.Client) -> None:
     client.delete(one)
 
 
+def _reports(fake: FakeMailchimp, client: httpx.Client) -> None:
+    """Campaigns, what people did with them, and one person's history."""
+    campaign = _sent_campaign(fake)
+    for path in ("/reports?count=5&type=regular&since_send_time=2020-01-01T00:00:00Z", "/reports/unknown"):
+        client.get(path)
+    report = f"/reports/{campaign}"
+    parts = "open-details click-details email-activity unsubscribed sent-to abuse-reports"
+    for path in ("", *(f"/{part}" for part in parts.split())):
+        client.get(report + path)
+    client.get(f"{report}/open-details?since=2020-01-01T00:00:00Z&sort_field=opens_count")
+    client.get(f"{report}/email-activity?since=soon")
+    client.get(f"{report}/sent-to?exclude_fields=_links,sent_to.merge_fields")
+    client.get(f"{LIST}/members/{_hash(fake, 'ann@acme.org')}/activity-feed")
+
+
+def _sent_campaign(fake: FakeMailchimp) -> str:
+    """A campaign with which everything happened that can."""
+    for name in ("ann", "bob", "cleo", "dan"):
+        fake.add_member(f"{name}@acme.org")
+    campaign = fake.send_campaign("Spring")
+    fake.open("ann@acme.org", campaign)
+    fake.click("ann@acme.org", campaign)
+    fake.bounce("bob@acme.org", campaign, hard=True)
+    fake.reports.unsubscribe("cleo@acme.org", campaign)
+    fake.reports.complain("dan@acme.org", campaign)
+    return campaign
+
+
 def _batches(client: httpx.Client) -> None:
     batch = client.post("/batches", json={"operations": [{"method": "GET", "path": "/ping"}]}).json()
     for _ in range(5):
@@ -186,7 +214,9 @@ def _exchanges(fake: FakeMailchimp) -> list[tuple[str, str, bytes, int, bytes]]:
     return [(e.method, e.request.raw_path, e.request.body, e.status, e.response_body) for e in fake.log]
 
 
-@pytest.mark.parametrize("story", [_audience, _audience_settings, _store, lambda fake, client: _batches(client)])
+@pytest.mark.parametrize(
+    "story", [_audience, _audience_settings, _store, _reports, lambda fake, client: _batches(client)]
+)
 def test_every_answer_fits(fake: FakeMailchimp, client: httpx.Client, story: Any) -> None:
     """Requests the fake takes and all its answers, refusals included, fit the vendor's contract."""
     story(fake, client)
@@ -198,7 +228,7 @@ def test_every_answer_fits(fake: FakeMailchimp, client: httpx.Client, story: Any
 
 def test_the_stories_reach_every_route(fake: FakeMailchimp, client: httpx.Client) -> None:
     """No operation of the fake stays unjudged, and each was answered with success at least once."""
-    for story in (_audience, _audience_settings, _store):
+    for story in (_audience, _audience_settings, _store, _reports):
         story(fake, client)
     _batches(client)
 
@@ -239,6 +269,7 @@ def test_every_name_of_the_contract_can_be_asked_for(fake: FakeMailchimp, client
 
 def _make_one_of_each(fake: FakeMailchimp, client: httpx.Client) -> None:
     fake.add_member("pat@acme.org")
+    _sent_campaign(fake)
     store = {"id": "acme", "list_id": fake.list_id, "name": "Acme", "currency_code": "USD"}
     product = {"id": "BOLT", "title": "Bolt", "variants": [{"id": "BOLT", "title": "Bolt"}]}
     customer = {"id": "c1", "email_address": "pat@acme.org", "opt_in_status": False}
@@ -256,6 +287,7 @@ def _filled(fake: FakeMailchimp, template: str) -> str:
     ids = {"list_id": fake.list_id, "store_id": "acme", "customer_id": "c1", "product_id": "BOLT"}
     ids |= {"variant_id": "BOLT", "order_id": "SO-1", "line_id": "1", "merge_id": "1"}
     ids |= {"subscriber_hash": "pat@acme.org", "batch_id": next(iter(fake.batches))}
+    ids |= {"campaign_id": next(iter(fake.reports.campaigns))}
     return template.format(**ids, interest_category_id=next(iter(fake.audience.interest_categories)))
 
 

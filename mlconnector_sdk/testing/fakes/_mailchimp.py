@@ -21,6 +21,7 @@ from ._mailchimp_members import MemberResources
 from ._mailchimp_merge import MergeField, MergeFields
 from ._mailchimp_oauth import LOGIN_PATH, LoginService
 from ._mailchimp_problems import Problem
+from ._mailchimp_reports import ReportResources
 from ._mailchimp_routes import Route, Router, method_of, project
 from ._mailchimp_stores import StoreResources
 from ._server import FakeServer, Reply, Request
@@ -40,6 +41,7 @@ class FakeMailchimp(FakeServer):
 
     Its data is plain and may be read and changed at any time: `members`, `merge_fields`, `stores`, `forgotten`,
     `webhooks`, `batches`, `refused_domains`. `deliveries` sends webhooks, and `deliver` is the short way to it.
+    `reports` holds the campaigns that `send_campaign` sent, and what people did with them.
 
     Args:
         api_key: the account's key; the part after `-` is its data centre.
@@ -85,6 +87,7 @@ class FakeMailchimp(FakeServer):
         )
         self.deliveries = Deliveries(self.audience)
         self._shop = Shop(self.audience)
+        self.reports = ReportResources(self.audience, self._shop)
         self._batches = BatchResources(self.audience, self._run_operation, lambda: self.url, pace=batch_pace)
         self._request_numbers = itertools.count(1)
         lists = ListResources(
@@ -99,6 +102,7 @@ class FakeMailchimp(FakeServer):
                 *lists.routes(),
                 *MemberResources(self.audience, bulk_status_if_new=bulk_status_if_new).routes(),
                 *StoreResources(self._shop, product_put=product_put).routes(),
+                *self.reports.routes(),
                 *self._batches.routes(),
             ]
         )
@@ -232,6 +236,26 @@ class FakeMailchimp(FakeServer):
     def deliver(self, url: str, kind: str, email: str = "", **rest: Any) -> Delivery:
         """Deliver an event to a webhook, signed; see `Deliveries.send`."""
         return self.deliveries.send(url, kind, email, **rest)
+
+    def send_campaign(self, title: str, to: Iterable[str] | None = None, **more: Any) -> str:
+        """Send a campaign to these addresses, or to all who are subscribed, gives its id."""
+        with self.lock:
+            return self.reports.send(title, to, **more)
+
+    def open(self, email: str, campaign: str) -> None:
+        """Somebody opens a campaign that was sent to them."""
+        with self.lock:
+            self.reports.act(email, campaign, "open")
+
+    def click(self, email: str, campaign: str, url: str = "https://acme.org/offer") -> None:
+        """Somebody follows a link in a campaign that was sent to them."""
+        with self.lock:
+            self.reports.act(email, campaign, "click", url=url)
+
+    def bounce(self, email: str, campaign: str, *, hard: bool = False) -> None:
+        """A campaign does not reach somebody; a hard bounce cleans the member."""
+        with self.lock:
+            self.reports.act(email, campaign, "bounce", type="hard" if hard else "soft")
 
     def poison(self, email: str, kind: str) -> None:
         """Make every request with this address fail.

@@ -27,7 +27,9 @@ _FLAGS = frozenset(
 _NUMBERS = {"count": LARGEST_PAGE, "offset": None}
 _CHOICES = {
     "status": "subscribed unsubscribed cleaned pending transactional archived".split(),
-    "sort_field": "timestamp_opt timestamp_signup last_changed date_created".split(),
+    "sort_field": (
+        "timestamp_opt timestamp_signup last_changed date_created opens_count total_clicks unique_clicks".split()
+    ),
     "sort_dir": "ASC DESC".split(),
     "interest_match": "any all none".split(),
 }
