@@ -39,6 +39,7 @@ from ..protocols import (
     Source,
     StateStore,
     SystemClock,
+    Vault,
 )
 from ..retry import RetryPolicy
 from ._activity import ActivitySource, people_streams
@@ -123,14 +124,15 @@ class SyncEngine:
         cls,
         config: Mapping[str, Any] | str,
         *,
-        secrets: Callable[[str], str] | Mapping[str, str] | None = None,
+        secrets: Callable[[str], str] | Mapping[str, str] | Vault | None = None,
         **overrides: Any,
     ) -> SyncEngine:
         """An engine from a plain dict or TOML text, so that any worker on any machine can build the same one.
 
         Args:
             config: see `mlconnector_sdk.config.PipelineConfig`.
-            secrets: resolves references the library does not know, or the secrets by reference.
+            secrets: resolves references the library does not know, or the secrets by reference, or the vault of those
+                that begin with `vault:`.
             overrides: further arguments of `SyncEngine`, for what no config can hold (`on_event`, `clock`, …).
 
         Raises:
