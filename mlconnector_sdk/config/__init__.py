@@ -1,7 +1,7 @@
 """A pipeline as plain data: what a config file can say, and how it becomes an engine's parts.
 
 Secrets never stand in a config. They are named, and looked up when the engine is built: `env:NAME` reads an environment
-variable, `file:PATH` a file, anything else is asked from the caller's `secrets`.
+variable, `file:PATH` a file, `vault:NAME` an entry of the vault, anything else is asked from the caller's `secrets`.
 """
 
 from ._pipeline import (
@@ -11,6 +11,7 @@ from ._pipeline import (
     PipelineConfig,
     RetryConfig,
     StateConfig,
+    VaultConfig,
     build_parts,
     load_config,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "SourceConfig",
     "StateConfig",
     "SysproConfig",
+    "VaultConfig",
     "build_parts",
     "load_config",
 ]

@@ -10,7 +10,8 @@ from typing import Any, Literal
 import attrs
 
 from .._converter import structure_config, unstructure_config
-from ..errors import ConfigurationError
+from ..credentials import EncryptedVault, KeyRing
+from ..errors import ConfigurationError, VaultError
 from ..mapping import Mapping as RecordMapping, MemberMapping, OrderMapping
 from ..models import Store
 from ..policy import SyncPolicy
@@ -26,6 +27,7 @@ __all__ = [
     "PipelineConfig",
     "RetryConfig",
     "StateConfig",
+    "VaultConfig",
     "build_parts",
     "load_config",
 ]
@@ -49,6 +51,17 @@ class StateConfig:
     kind: Literal["sqlite", "sql", "memory"] = "sqlite"
     path: str = ""
     url: str = attrs.field(default="", repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class VaultConfig:
+    """Where secrets named `vault:NAME` are kept: in a file at `path`, or, without one, in the state store.
+
+    `key` is a reference to the vault's keys, the newest first.
+    """
+
+    path: str = ""
+    key: str = attrs.field(default="env:MLCONNECTOR_KEY", repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -118,6 +131,7 @@ class PipelineConfig:
     mapping: MappingConfig = attrs.field(factory=MappingConfig)
     policy: SyncPolicy = attrs.field(factory=SyncPolicy)
     retry: RetryConfig | None = None
+    vault: VaultConfig | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, lists and numbers, as `load_config` takes them."""
@@ -149,17 +163,37 @@ def build_parts(config: Mapping[str, Any] | str | PipelineConfig, *, secrets: Se
         ConfigurationError: a mistake in the config, or a secret that cannot be found; the message names the reference.
     """
     loaded = load_config(config)
-    lookup = SecretLookup(secrets)
+    lookup, state = _secrets_and_state(loaded, secrets)
     retry = RetryPolicy(**attrs.asdict(loaded.retry)) if loaded.retry else None
     return {
         "source": loaded.source.build(lookup),
         "sink": _sink(loaded.sink, lookup),
-        "state": _state(loaded.state, lookup),
+        "state": state,
         "name": loaded.name,
         "mapping": _mapping(loaded.mapping),
         "policy": loaded.policy,
         "retry": retry,
     }
+
+
+def _secrets_and_state(config: PipelineConfig, secrets: Secrets) -> tuple[SecretLookup, StateStore]:
+    """Each may need the other: a vault in the state store, or a database whose address is a secret."""
+    lookup, vault = SecretLookup(secrets), config.vault
+    if vault is None or vault.path:
+        if vault is not None:
+            lookup = SecretLookup(secrets, vault=EncryptedVault(vault.path, key=_keys(vault, lookup)))
+        return lookup, _state(config.state, lookup)
+    if config.state.kind == "memory":
+        raise ConfigurationError("vault.path: where shall the vault lie? A state in memory begins empty each time")
+    state = _state(config.state, lookup)
+    return SecretLookup(secrets, vault=EncryptedVault(state, key=_keys(vault, lookup))), state
+
+
+def _keys(config: VaultConfig, lookup: SecretLookup) -> KeyRing:
+    try:
+        return KeyRing.from_text(lookup.text(config.key, "vault.key"))
+    except VaultError as error:
+        raise ConfigurationError(f"vault.key: {error.message}") from None
 
 
 def _sink(config: MailchimpConfig, secret: SecretLookup) -> Sink:
@@ -183,7 +217,7 @@ def _state(config: StateConfig, secret: SecretLookup) -> StateStore:
         if not config.path:
             raise ConfigurationError("state.path: where shall the SQLite file lie?")
         return SQLiteStateStore(config.path)
-    return SQLStateStore(secret(config.url, "state.url"))
+    return SQLStateStore(secret.text(config.url, "state.url"))
 
 
 def _mapping(config: MappingConfig) -> RecordMapping:

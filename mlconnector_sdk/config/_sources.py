@@ -32,7 +32,9 @@ class AuthConfig:
     """How to sign in. `secret` fields hold references such as `env:ERP_PASSWORD`.
 
     Attributes:
-        kind: `password` (OAuth 2 resource-owner password), `code` (OAuth 2 with a stored refresh token), or `cookie`.
+        kind: `password` (OAuth 2 resource-owner password), `code` (OAuth 2 with a stored token), or `cookie`.
+        token: of `code`, where its token is kept, such as `vault:acumatica consent`; each renewed one is kept there.
+        refresh_token: instead of that, for connected applications whose refresh token stays the same.
     """
 
     kind: Literal["password", "code", "cookie"]
@@ -40,7 +42,7 @@ class AuthConfig:
     password: str = attrs.field(default="", repr=False)
     client_id: str = ""
     client_secret: str = attrs.field(default="", repr=False)
-    # Only for connected applications that keep their refresh token: a config cannot save a rotated one.
+    token: str = attrs.field(default="", repr=False)
     refresh_token: str = attrs.field(default="", repr=False)
     redirect_uri: str = ""
     tenant: str = ""
@@ -182,16 +184,17 @@ class Sage300Config:
 
 @attrs.frozen(kw_only=True)
 class SageX3AuthConfig:
-    """How to sign in to X3's GraphQL without a password. A cloud pairing renews itself, which a config cannot keep.
+    """How to sign in to X3's GraphQL without a password.
 
     Attributes:
-        kind: `application` (a connected application, which signs its own tokens) or `client` (OAuth 2 client
-            credentials).
+        kind: `application` (a connected application, which signs its own tokens), `client` (OAuth 2 client
+            credentials), or `pairing` (with the cloud's gateway).
         user, audience, lifetime: of the application; `lifetime` is in seconds.
         token_url, scope, api_key: of the client; `audience` is for both.
+        redirect_uri, token: of the pairing; `token` is where its pair is kept, such as `vault:x3 pairing`.
     """
 
-    kind: Literal["application", "client"]
+    kind: Literal["application", "client", "pairing"]
     client_id: str
     client_secret: str = attrs.field(repr=False)
     user: str = ""
@@ -200,6 +203,8 @@ class SageX3AuthConfig:
     token_url: str = ""
     scope: str = ""
     api_key: str = attrs.field(default="", repr=False)
+    redirect_uri: str = ""
+    token: str = attrs.field(default="", repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -332,12 +337,15 @@ def _auth(config: AuthConfig, secret: SecretLookup) -> Any:
         return CookieLogin(username=config.username, password=password, tenant=config.tenant, branch=config.branch)
     client_secret = secret(config.client_secret, "source.auth.client_secret")
     if config.kind == "code":
-        refresh_token = secret(config.refresh_token, "source.auth.refresh_token")
+        kept: dict[str, Any]
+        if config.token:
+            vault, name = secret.token_vault(config.token, "source.auth.token")
+            kept = {"save": vault.saver(name), "load": vault.loader(name)}
+        else:
+            refresh_token = secret.text(config.refresh_token, "source.auth.refresh_token")
+            kept = {"token": OAuth2Token(access_token="", refresh_token=refresh_token)}
         return OAuth2AuthorizationCode(
-            client_id=config.client_id,
-            client_secret=client_secret,
-            redirect_uri=config.redirect_uri,
-            token=OAuth2Token(access_token="", refresh_token=refresh_token),
+            client_id=config.client_id, client_secret=client_secret, redirect_uri=config.redirect_uri, **kept
         )
     password = secret(config.password, "source.auth.password")
     return OAuth2Password(
@@ -346,7 +354,7 @@ def _auth(config: AuthConfig, secret: SecretLookup) -> Any:
 
 
 def _x3_auth(config: SageX3AuthConfig, secret: SecretLookup) -> Any:
-    from ..auth import OAuth2ClientCredentials, SelfSignedJWT
+    from ..auth import CloudPairing, OAuth2ClientCredentials, SelfSignedJWT
 
     client_secret = secret(config.client_secret, "source.auth.client_secret")
     if config.kind == "application":
@@ -356,6 +364,17 @@ def _x3_auth(config: SageX3AuthConfig, secret: SecretLookup) -> Any:
             user=config.user,
             audience=config.audience,
             lifetime=timedelta(seconds=config.lifetime),
+        )
+    if config.kind == "pairing":
+        vault, name = secret.token_vault(config.token, "source.auth.token")
+        scope: dict[str, Any] = {"scope": config.scope} if config.scope else {}
+        return CloudPairing(
+            client_id=config.client_id,
+            client_secret=client_secret,
+            redirect_uri=config.redirect_uri,
+            save=vault.saver(name),
+            load=vault.loader(name),
+            **scope,
         )
     return OAuth2ClientCredentials(
         client_id=config.client_id,

@@ -10,9 +10,9 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeAlias
 
-from .._secret import SealedStore
 from ..auth import OAuth2Token
 from ..errors import VaultError
+from ..protocols import SealedStore, StateStore
 from ._file import VaultFile
 from ._keys import KeyRing
 from ._references import SecretReference
@@ -54,7 +54,7 @@ class EncryptedVault:
         SecretReference('mailchimp')
     """
 
-    def __init__(self, path_or_store: str | os.PathLike[str] | SealedStore, *, key: Key) -> None:
+    def __init__(self, path_or_store: str | os.PathLike[str] | SealedStore | StateStore, *, key: Key) -> None:
         if isinstance(path_or_store, (str, os.PathLike)):
             self._entries: SealedStore = VaultFile(path_or_store)
         elif isinstance(path_or_store, SealedStore):
