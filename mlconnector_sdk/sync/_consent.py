@@ -104,8 +104,10 @@ def way_back(before: Link | None, policy: SyncPolicy, first: MemberStatus, statu
 
 def born_again_as(before: Link | None, first: MemberStatus) -> MemberStatus:
     """The status of a member that has to be made again: no more than it stood for, if it waited or got orders alone."""
-    stood = before.standing if before else ""
-    return stood if stood in {"pending", "transactional"} else first
+    match before.standing if before else "":
+        case "pending" | "transactional" as stood:
+            return stood
+    return first
 
 
 def standing_after(link: Link, write: MemberWrite, result: WriteResult) -> Link:
