@@ -6,12 +6,14 @@ import io
 import json
 import tarfile
 from collections.abc import Collection, Iterator
+from datetime import timedelta
+from urllib.parse import urlencode
 
 import attrs
 import pytest
 
 from mlconnector_sdk.mailchimp import MailchimpSink
-from mlconnector_sdk.models import BatchEntry, MemberWrite, MergeField, PermissionWish
+from mlconnector_sdk.models import BatchEntry, CampaignReading, MemberWrite, MergeField, PermissionWish
 from mlconnector_sdk.retry import RetryPolicy
 from mlconnector_sdk.testing.fakes._mailchimp import FakeMailchimp
 from tests.contracts._mailchimp_oracle import check_exchange, specs_folder
@@ -62,6 +64,44 @@ def test_reading_and_preparing_keep_the_contract(fake, sink):
     pages = [*sink.changed_members(None), *sink.changed_members(sink.present())]
     assert 2 == len(pages)
     assert 1 == len([*sink.all_members(["ERPID"])])
+    _check_log(fake)
+
+
+def test_reading_reports_keeps_the_contract(fake, sink):
+    """Campaigns, every part of their reports, histories and batches of activity are made of documented requests."""
+    people = [f"p{number}@acme.org" for number in range(12)]
+    for address in people:
+        fake.add_member(address)
+    campaign = fake.send_campaign("Spring")
+    fake.open("p0@acme.org", campaign)
+    fake.click("p0@acme.org", campaign)
+    fake.bounce("p1@acme.org", campaign, hard=True)
+    fake.reports.unsubscribe("p2@acme.org", campaign)
+    # More than the ten that come without a count.
+    for address in people:
+        fake.reports.complain(address, campaign)
+    reports, since = sink.reports, fake.present() - timedelta(days=1)
+    (report,) = reports.campaigns(since)
+    assert reports.report(campaign) == report
+    found = [reports.opens(report, since), reports.clicks(report), reports.bounces(report), reports.links(report)]
+    found += [reports.unsubscribes(report), reports.recipients(report), reports.abuse(report)]
+    found += [reports.activity(report, since), reports.member_activity("p0@acme.org", ["open", "click"])]
+    assert [1, 1, 1, 1, 1, 12, 12, 3, 2] == [len([*entries]) for entries in found]
+    assert 16 == sum(len(page.entries) for page in reports.engagements([CampaignReading(report=report)]))
+    _check_log(fake)
+
+
+def test_batches_of_activity_keep_the_contract(fake):
+    """Operations that read activity are such as the contract lets one send by themselves."""
+    campaign = fake.send_campaign("Spring", ["pat@acme.org"])
+    settings = {"list_id": fake.list_id, "base_url": fake.base_url, "batch_polling": RetryPolicy.immediate(attempts=50)}
+    with MailchimpSink(fake.api_key, **settings, activity_batch_from=1) as sink:
+        reading = CampaignReading(report=sink.reports.report(campaign), since=fake.present())
+        assert [True] == [page.last for page in sink.reports.engagements([reading])]
+    (batch,) = fake.batches.values()
+    for operation, result in zip(batch.operations, batch.results, strict=True):
+        where = f"{operation['path']}?{urlencode(operation['params'])}"
+        check_exchange(operation["method"], where, b"", result["status_code"], result["response"].encode())
     _check_log(fake)
 
 
