@@ -117,6 +117,10 @@ def _check_parameter(where: str, parameter: Schema, text: str) -> None:
             assert int(text) <= parameter.get("maximum", int(text)), f"{where}: {text} is more than the maximum"
         case "boolean":
             assert text in {"true", "false"}, f"{where}: {text!r} is not a boolean"
+        case "array" if "enum" in parameter:
+            # The contract lists each allowed entry as an array of its own.
+            unknown = [name for name in text.split(",") if [name] not in parameter["enum"]]
+            assert not unknown, f"{where}: {unknown} are not among {parameter['enum']}"
         case _:
             assert text in parameter.get("enum", [text]), f"{where}: {text!r} is not one of {parameter.get('enum')}"
 
