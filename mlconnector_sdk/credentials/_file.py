@@ -108,7 +108,7 @@ class VaultFile:
         except FileNotFoundError:
             raise self._error("lies in a directory that does not exist: create it") from None
         except OSError as error:
-            raise self._error(f"cannot be locked ({error.strerror}): check the rights on its directory") from error
+            raise self._error(f"cannot be locked ({error.strerror}): check its directory's rights and disk") from error
         return handle
 
     def _write(self, path: Path, entries: dict[str, str]) -> None:

@@ -216,12 +216,11 @@ class EncryptedVault:
             )
 
     def _value(self, name: str, sealed: str) -> Any:
+        ring = self._ring()
         try:
-            content = self._ring().unseal(sealed)
+            content = ring.unseal(sealed)
         except VaultError as error:
-            if error.reason != "wrong_key":
-                raise
-            raise VaultError(f"secret {name!r} was {error.message}", reason="wrong_key") from None
+            raise VaultError(f"secret {name!r} was {error.message}", reason=error.reason) from None
         found = _value_in(content, name)
         if found is None:
             raise VaultError(

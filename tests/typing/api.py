@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import assert_type
 
 import mlconnector_sdk
-from mlconnector_sdk import Store, SyncPolicy
+from mlconnector_sdk import MailchimpSink, Store, SyncPolicy
+from mlconnector_sdk.auth import BasicLogin, CloudPairing, OAuth2Token
+from mlconnector_sdk.credentials import EncryptedVault, KeyRing, SecretReference
 from mlconnector_sdk.errors import MLConnectorError, RateLimitError
+from mlconnector_sdk.protocols import Secret, StateStore, Vault
 
 
 def root_names_have_their_types() -> None:
@@ -25,3 +28,23 @@ def errors_say_when_to_come_back(error: MLConnectorError) -> float:
         assert_type(error.retry_after, float | None)
         return error.retry_after or 0.0
     return 0.0
+
+
+def a_reference_stands_for_a_secret(state: StateStore) -> Vault:
+    vault = EncryptedVault(state, key=KeyRing.from_environment())
+    assert_type(vault.reference("erp"), SecretReference)
+    assert_type(BasicLogin(username="sync", password=vault.reference("erp")).password, str | Secret)
+    MailchimpSink(vault.reference("mailchimp"), list_id="a1b2c3d4e5")
+    BasicLogin(username="sync", password=vault)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    return vault
+
+
+def a_vault_keeps_tokens(vault: EncryptedVault) -> CloudPairing:
+    assert_type(vault.get_token("pair"), OAuth2Token | None)
+    return CloudPairing(
+        client_id="app",
+        client_secret="secret",
+        redirect_uri="https://mine.example/done",
+        save=vault.saver("pair"),
+        load=vault.loader("pair"),
+    )

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from mlconnector_sdk.credentials import EncryptedVault, KeyRing
+from mlconnector_sdk.credentials import EncryptedVault, KeyRing, _file
 from mlconnector_sdk.credentials._file import VaultFile
 from mlconnector_sdk.errors import VaultError
 from mlconnector_sdk.testing import SealedStoreContract
@@ -133,9 +133,9 @@ def test_a_place_that_is_none_is_told(tmp_path):
 
     with pytest.raises(VaultError, match=r"cannot be read \(Not a directory\): check its rights"):
         vault.names()
-    with pytest.raises(VaultError, match=r"cannot be read|cannot be locked \(Not a directory\): check the rights"):
+    with pytest.raises(VaultError, match=r"cannot be read|cannot be locked \(Not a directory\): check its directory"):
         vault.put("first", "x")
-    with pytest.raises(VaultError, match=r"cannot be locked \(Not a directory\): check the rights"):
+    with pytest.raises(VaultError, match=r"cannot be locked \(Not a directory\): check its directory's rights"):
         VaultFile(vault._entries.path).exchange_sealed("first", None, "1.x")
 
 
@@ -227,6 +227,23 @@ def test_a_full_disk_leaves_the_old_vault(vault, path, monkeypatch):
 
     assert ("first",) == vault.names()
     assert not path.with_name("acme.vault.new").exists()
+
+
+def test_a_disk_without_locks_is_told(vault, monkeypatch):
+    """Where a file cannot be locked nothing is written, and no handle is left open."""
+
+    def refuse(handle):
+        held.append(handle)
+        raise OSError(37, "No locks available")
+
+    held = []
+    monkeypatch.setattr(_file, "lock", refuse)
+    with pytest.raises(VaultError, match=r"cannot be locked \(No locks available\)"):
+        vault.put("second", "x")
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(held[0])
+
+    assert ("first",) == vault.names()
 
 
 def test_what_lies_in_the_way_is_not_written_to(vault, path, tmp_path):
