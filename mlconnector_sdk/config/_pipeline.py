@@ -35,13 +35,17 @@ __all__ = [
 
 @attrs.frozen(kw_only=True)
 class MailchimpConfig:
-    """The settings of `mlconnector_sdk.MailchimpSink`; `key` is a reference such as `env:MAILCHIMP_KEY`."""
+    """The settings of `mlconnector_sdk.MailchimpSink`; `key` is a reference such as `env:MAILCHIMP_KEY`.
+
+    `batch_from` left out is what the sink takes for good; 0 keeps orders out of batches.
+    """
 
     key: str = attrs.field(repr=False)
     list_id: str
     store: Store | None = None
     concurrency: int = 8
     base_url: str | None = None
+    batch_from: int | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -199,12 +203,14 @@ def _keys(config: VaultConfig, lookup: SecretLookup) -> KeyRing:
 def _sink(config: MailchimpConfig, secret: SecretLookup) -> Sink:
     from ..mailchimp import MailchimpSink
 
+    chosen: dict[str, Any] = {} if config.batch_from is None else {"batch_from": config.batch_from}
     return MailchimpSink(
         secret(config.key, "sink.key"),
         list_id=config.list_id,
         store=config.store,
         concurrency=config.concurrency,
         base_url=config.base_url,
+        **chosen,
     )
 
 

@@ -45,7 +45,7 @@ __all__ = ["MailchimpSink"]
 log = logging.getLogger("mlconnector_sdk.mailchimp")
 
 MOST_MEMBERS_IN_A_CALL = 500
-# No limit is documented; the vendor's own example has a thousand.
+# As many as in the vendor's own example; no limit is documented.
 MOST_OPERATIONS_IN_A_BATCH = 1000
 
 
@@ -68,7 +68,7 @@ class MailchimpSink:
         retry: how often and how long transient errors are tried again.
         bulk_size: members per bulk call at the most, up to 500. Calls begin smaller and grow while they are quick.
         batch_from: so many new orders at once go in batches, which cost few calls and which Mailchimp works on by
-            itself; fewer, or `None`: each by a call of its own.
+            itself; fewer go by calls of their own, and all of them with `0` or `None`.
         batch_size: orders per batch at the most.
         activity_batch_from: so many pages of campaign activity (1,000 recipients each) at once are read by batches;
             fewer, or `None`: page by page.
@@ -103,7 +103,7 @@ class MailchimpSink:
     ) -> None:
         _check_range("concurrency", concurrency, MOST_CONNECTIONS)
         _check_range("bulk_size", bulk_size, MOST_MEMBERS_IN_A_CALL)
-        _check_range("batch_from", batch_from or 1, sys.maxsize)
+        _check_range("batch_from", 1 if batch_from in {0, None} else batch_from, sys.maxsize)
         _check_range("activity_batch_from", activity_batch_from or 1, sys.maxsize)
         _check_range("batch_size", batch_size, MOST_OPERATIONS_IN_A_BATCH)
         if not list_id.strip():
@@ -118,7 +118,7 @@ class MailchimpSink:
         self._bulk = BulkWriter(self._client, list_id, single=self._members, threads=concurrency, largest=bulk_size)
         self._keeper = StoreKeeper(self._client, store, list_id) if store else None
         self._orders = OrderWriter(self._client, store) if store else None
-        self._batch_from = batch_from
+        self._batch_from = batch_from or None
         self._batches = Batches(self._client, polling=batch_polling)
         self._reports = CampaignReports(self._client, list_id, self._batches, batch_from=activity_batch_from)
         self._order_batches: OrderBatchWriter | None = None

@@ -18,6 +18,10 @@ PRODUCTS = "products"
 _BATCH = "batch"
 _HISTORY = ("history", "orders")
 
+# Once a load goes in batches, even a small rest is worth one: thousands of orders less a few would cost thousands of
+# calls otherwise.
+_SMALLEST_REST = 20
+
 NoteKey = tuple[str, str]
 """Kind and key of a note."""
 
@@ -107,6 +111,7 @@ class Backfill:
         self._sink = sink
         self._journal = journal
         self._found: tuple[NoteKey, ...] = ()
+        self._under_way = False
 
     @property
     def least(self) -> int:
@@ -114,8 +119,12 @@ class Backfill:
         return self._sink.batch_from or 0
 
     def is_worth(self, writes: Sequence[OrderWrite]) -> bool:
-        """Whether so many of these create an order that batches are better than calls."""
-        return 0 < self.least <= sum(not write.exists for write in writes)
+        """Whether so many of these create an order that batches are better than calls.
+
+        A load that has begun to go in batches goes on with them to its end.
+        """
+        least = min(self.least, _SMALLEST_REST) if self._under_way else self.least
+        return 0 < least <= sum(not write.exists for write in writes)
 
     def write(self, writes: Sequence[OrderWrite]) -> tuple[list[WriteResult], tuple[NoteKey, ...]]:
         """One result per write, in order, and the notes to drop when all of them are written down.
@@ -124,6 +133,7 @@ class Backfill:
             StopWaiting: the run was asked to stop.
         """
         self._journal.check()
+        self._under_way = True
         results = self._sink.write_orders(writes, journal=self._journal)
         return results, self._journal.begun()
 
@@ -134,6 +144,7 @@ class Backfill:
         """
         if not self._journal.entries():
             return {}
+        self._under_way = True
         created = self._sink.recover_orders(self._journal)
         self._found = tuple((_BATCH, entry.id) for entry in self._journal.entries())
         return created

@@ -106,8 +106,10 @@ class Loader:
         self._clock = clock
         self._workers = workers
         self._backfill = backfill
-        # Room for as many orders as make a back-fill.
-        self._in_flight = in_flight if backfill is None else max(in_flight, _GATHERED, -(-backfill.least // batch_size))
+        if backfill is not None:
+            # Room for as many new orders as are worth it, and for some others among them.
+            in_flight = max(in_flight, _GATHERED, -(-backfill.least // batch_size) + 2)
+        self._in_flight = in_flight
         self._max_faults = max_consecutive_faults
         self._faults = 0
         self._committed = committed

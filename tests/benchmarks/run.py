@@ -18,6 +18,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Self
 
+from _backfill import measure_backfill
+
 HERE = Path(__file__).parent
 # What is measured is this checkout, installed or not.
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])}
@@ -223,15 +225,18 @@ def main() -> None:
     parser.add_argument("--speed", action="store_true", help="only speed and requests")
     parser.add_argument("--memory", action="store_true", help=f"only memory, of the first size and {GROWTH} times it")
     parser.add_argument("--profile", action="store_true", help="only where the time goes")
+    parser.add_argument("--backfill", type=int, nargs="+", metavar="ORDERS", help="only orders, singly and in batches")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there too")
     options = parser.parse_args()
-    whole = not (options.speed or options.memory or options.profile)
+    whole = not (options.speed or options.memory or options.profile or options.backfill)
     found: dict[str, Any] = {"python": platform.python_version(), "machine": platform.platform()}
     print(f"Python {found['python']} on {found['machine']}, latency {options.latency:g} ms")
     if whole or options.speed:
         found["speed"] = measure_speed(options.customers, repeat=options.repeat, latency=options.latency)
     if whole or options.memory:
         found["memory"] = measure_memory(options.customers[0], repeat=options.repeat, latency=options.latency)
+    if options.backfill:
+        found["backfill"] = measure_backfill(options.backfill)
     if options.profile:
         found["profile"] = show_profile(options.customers[0])
     if options.json is not None:

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from mlconnector_sdk import RetryPolicy
+
+from ._backfill import load
 from ._stages import STAGES
 
 SCRIPT = Path(__file__).parent / "run.py"
@@ -33,6 +36,16 @@ def test_requests_are_counted_by_job_and_size(tmp_path: Path) -> None:
 
     assert {"load": 1, "echo": 1, "again": 1} == {job: more(job, "erp") for job in ("load", "echo", "again")}
     assert {"load": 1, "again": 0} == {job: more(job, "mailchimp") for job in ("load", "again")}
+
+
+@pytest.mark.parametrize(("batched", "most"), [(False, 2.0), (True, 0.5)])
+def test_orders_are_loaded_both_ways(batched: bool, most: float) -> None:
+    """The comparison of single calls and batches loads every order, and batches cost few calls."""
+    quick = RetryPolicy(attempts=1000, first_wait=0.01, longest_wait=0.01)
+
+    figures = load(240, latency=0.0, batched=batched, step=0.0, polling=quick)
+
+    assert figures["calls"] < most * 240
 
 
 @pytest.mark.parametrize("place", [place for places in STAGES.values() for place in places])
