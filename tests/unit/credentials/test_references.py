@@ -261,6 +261,23 @@ DOORS = {
             retry=ONCE,
         ),
     ),
+    "sage x3 cloud, gateway's key": (
+        FakeSageX3,
+        lambda erp, secret: SageX3(
+            api=SageX3GraphQL(
+                erp.graphql.cloud_root,
+                endpoint=erp.endpoint,
+                auth=OAuth2ClientCredentials(
+                    client_id=erp.graphql.credentials.client_id,
+                    client_secret=erp.graphql.credentials.client_secret,
+                    audience=erp.graphql.credentials.audience,
+                    api_key=secret(erp.graphql.credentials.api_key),
+                    token_url=erp.graphql.token_url,
+                ),
+            ),
+            retry=ONCE,
+        ),
+    ),
     "sage x3 pairing": (
         FakeSageX3,
         lambda erp, secret: SageX3(
@@ -386,25 +403,6 @@ def test_a_token_that_was_replaced_is_taken_over():
                 with pytest.raises(AuthenticationError, match="the agent refuses the token"):
                     list(source.read("customers"))
         assert 1 == len(erp.log) - sent
-
-
-def test_a_gateways_key_may_be_a_reference(vault):
-    """The key that a gateway wants with every document is looked up when the connection is made."""
-    with FakeSageX3(customers=3) as erp:
-        own = erp.graphql.credentials
-        auth = OAuth2ClientCredentials(
-            client_id=own.client_id,
-            client_secret=own.client_secret,
-            audience=own.audience,
-            api_key=vault.reference("gateway"),
-            token_url=erp.graphql.token_url,
-        )
-        api = SageX3GraphQL(erp.graphql.cloud_root, endpoint=erp.endpoint, auth=auth)
-        with pytest.raises(VaultError, match="there is no secret 'gateway'"):
-            SageX3(api=api, retry=ONCE)
-        vault.put("gateway", own.api_key)
-        with SageX3(api=api, retry=ONCE) as source:
-            assert 3 == sum(len(page) for page in source.read("customers"))
 
 
 def test_mailchimp_is_reached_by_reference(vault):
