@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
-from ..errors import TransientError
+from ..errors import ContractError, RecordNotFoundError, TransientError
 from ..models import CampaignReading
 from ._batches import Batches, Operation, OperationResult
 from ._client import LARGEST_PAGE
@@ -52,7 +52,7 @@ class ActivityBatches:
         self._batches = batches
 
     def groups(self, readings: Sequence[CampaignReading]) -> Iterator[list[CampaignReading]]:
-        """The campaigns that go into one batch each, in their order; a campaign is never split."""
+        """The campaigns, one or more, that go into one batch each, in their order; a campaign is never split."""
         group: list[CampaignReading] = []
         weight = 0
         for reading in readings:
@@ -62,28 +62,25 @@ class ActivityBatches:
                 group, weight = [], 0
             group.append(reading)
             weight += pages
-        if group:
-            yield group
+        yield group
 
     def read(self, readings: Sequence[CampaignReading]) -> dict[str, PackedRows]:
         """Rows of active recipients by campaign. What a batch could not do in time, or not whole, is absent.
 
         Raises:
-            FatalError, ConfigurationError: as all reading does.
+            FatalError, ConfigurationError: the key or the account is wrong.
         """
         operations = [operation for reading in readings for operation in _operations(reading)]
-        campaigns = {operation.id: reading.report.id for reading in readings for operation in _operations(reading)}
 
         def taken(results: Iterator[OperationResult]) -> dict[str, _Found]:
             found: dict[str, _Found] = {}
             for result in results:
-                if (campaign_id := campaigns.get(result.id)) is not None:
-                    found.setdefault(campaign_id, _Found()).take(result)
+                found.setdefault(result.id.rpartition("/")[0], _Found()).take(result)
             return found
 
         try:
             found = self._batches.read(self._batches.submit(operations), taken)
-        except TransientError as error:
+        except (TransientError, ContractError, RecordNotFoundError) as error:
             # Reading again is harmless, and needs no batch.
             log.warning("activity is read page by page, because the batch did not work: %s", error.reason)
             return {}

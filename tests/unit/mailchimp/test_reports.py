@@ -10,7 +10,7 @@ import pytest
 
 from mlconnector_sdk.errors import AuthenticationError, ConfigurationError, ContractError, RecordNotFoundError
 from mlconnector_sdk.mailchimp import MailchimpSink
-from mlconnector_sdk.mailchimp._reports_wire import PackedRows, PageRead, activity_of, report_of
+from mlconnector_sdk.mailchimp._reports_wire import PackedRows, PageRead, activity_of, opens_of, report_of
 from mlconnector_sdk.models import CampaignReading, Engagement, Revenue
 from mlconnector_sdk.retry import RetryPolicy
 from mlconnector_sdk.testing import FakeClock, FakeMailchimp, Request
@@ -110,12 +110,12 @@ def test_campaigns_are_those_of_this_audience_since_a_time(fake, sink, clock):
 
 def test_many_campaigns_are_paged(fake, sink):
     """More campaigns than fit a page all come, each once."""
-    sent = {fake.send_campaign(f"Number {number}") for number in range(130)}
+    sent = {fake.send_campaign(f"Number {number}") for number in range(620)}
 
     found = [report.id for report in sink.reports.campaigns()]
 
     assert sent == set(found)
-    assert 130 == len(found)
+    assert 620 == len(found)
 
 
 def test_unknown_campaign_is_not_found(sink):
@@ -129,6 +129,7 @@ def test_report_of_an_odd_answer_is_still_a_report():
     odd = report_of({"id": "c1", "opens": None, "send_time": "", "ecommerce": {"total_revenue": "much"}})
 
     assert ("c1", 0, None, Revenue()) == (odd.id, odd.opens, odd.sent_at, odd.revenue)
+    assert "<CampaignReport c1 0 sent>" == repr(odd)
 
 
 # What people did
@@ -220,6 +221,7 @@ def test_unknown_actions_and_fields_are_kept():
     row = {"email_address": "Pat@Acme.org", "activity": [{"action": "wave", "hand": "left"}, "nonsense"]}
 
     (entry,) = activity_of("c1", row, NOON)
+    assert [] == [*opens_of("c1", {"opens": ["nonsense"]}, None)]
 
     assert ("wave", None, "pat@acme.org") == (entry.action, entry.at, entry.address)
     assert {"action": "wave", "hand": "left"} == entry.raw
@@ -316,6 +318,7 @@ def test_empty_page_ends_the_reading(fake, sink):
 
 def test_answer_that_is_no_page_is_a_breach():
     """An answer that is cut off or no JSON is an error, not an empty page."""
+    assert 0 == PageRead.of_document({"reports": ["nonsense"]}, "reports", bool).count
     with pytest.raises(ContractError, match="base_url"):
         PageRead.of_chunks([b'{"emails": [{"email_id": 1}'], "emails", bool)
 
@@ -403,6 +406,16 @@ def test_batch_with_fewer_rows_than_there_are_is_not_trusted(fake, batching):
     pages = [*batching.reports.engagements([reading])]
 
     assert ["late@acme.org"] == [entry.address for page in pages for entry in page.entries]
+
+
+@pytest.mark.parametrize(
+    "spoil", [{"path": "/batches", "method": "POST", "status": 400}, {"path": "/batches/", "status": 404}]
+)
+def test_batch_that_is_refused_or_gone_is_done_without(fake, batching, campaign, spoil):
+    """An account that takes no such batch, or loses it, is read page by page."""
+    fake.fail(**spoil)
+
+    assert 7 == len(all_of(batching, campaign))
 
 
 def test_batch_that_is_not_done_in_time_is_not_waited_for(fake, batching, campaign, caplog):
