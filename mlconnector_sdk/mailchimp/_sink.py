@@ -71,7 +71,7 @@ class MailchimpSink:
             itself; fewer go by calls of their own, and all of them with `0` or `None`.
         batch_size: orders per batch at the most.
         activity_batch_from: so many pages of campaign activity (1,000 recipients each) at once are read by batches;
-            fewer, or `None`: page by page.
+            fewer, and any with `0` or `None`: page by page.
         batch_polling: how often and how long a batch is asked for; its `within` is the deadline of each batch.
 
     Raises:
@@ -103,7 +103,7 @@ class MailchimpSink:
     ) -> None:
         _check_range("concurrency", concurrency, MOST_CONNECTIONS)
         _check_range("bulk_size", bulk_size, MOST_MEMBERS_IN_A_CALL)
-        _check_range("batch_from", 1 if batch_from in {0, None} else batch_from, sys.maxsize)
+        _check_range("batch_from", batch_from or 1, sys.maxsize)
         _check_range("activity_batch_from", activity_batch_from or 1, sys.maxsize)
         _check_range("batch_size", batch_size, MOST_OPERATIONS_IN_A_BATCH)
         if not list_id.strip():
@@ -120,7 +120,7 @@ class MailchimpSink:
         self._orders = OrderWriter(self._client, store) if store else None
         self._batch_from = batch_from or None
         self._batches = Batches(self._client, polling=batch_polling)
-        self._reports = CampaignReports(self._client, list_id, self._batches, batch_from=activity_batch_from)
+        self._reports = CampaignReports(self._client, list_id, self._batches, batch_from=activity_batch_from or None)
         self._order_batches: OrderBatchWriter | None = None
         if self._orders is not None:
             self._order_batches = OrderBatchWriter(self._batches, self._orders, size=batch_size, threads=concurrency)

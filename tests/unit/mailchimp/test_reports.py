@@ -460,6 +460,7 @@ def test_below_the_threshold_no_batch_is_made(fake, make_sink, campaign):
     all_of(make_sink(), campaign)
     large = fake.send_campaign("Large", addresses(3000))
     all_of(make_sink(activity_batch_from=None), large)
+    all_of(make_sink(activity_batch_from=0), large)
 
     assert {} == fake.batches
 
