@@ -355,13 +355,15 @@ def _asked(write: MemberWrite) -> MemberStatus:
 
 
 def _body_of(items: Sequence[Item]) -> bytes:
-    members = b",".join(
-        with_status(write.body, "status", write.status)
-        if write.status
-        else with_status(write.body, "status_if_new", write.status_if_new)
-        for _, write in items
-    )
+    members = b",".join(map(_member_of, (write for _, write in items)))
     return b'{"members":[%b],"update_existing":true,"sync_tags":false}' % members
+
+
+def _member_of(write: MemberWrite) -> bytes:
+    if write.status:
+        return with_status(write.body, "status", write.status)
+    # Whoever is to be no member is created all the same when the links are wrong: then at least without any mail.
+    return with_status(write.body, "status_if_new", "unsubscribed" if write.only_if_member else write.status_if_new)
 
 
 def _halves(items: Sequence[Item]) -> tuple[Sequence[Item], Sequence[Item]]:

@@ -19,9 +19,11 @@ __all__ = [
     "TRANSACTIONAL",
     "Leaving",
     "born_again_as",
+    "first_status",
     "following",
     "is_erased",
     "is_off",
+    "is_tagged_as_leaving",
     "leaving_tag",
     "standing_after",
     "was_let_go",
@@ -44,6 +46,15 @@ _OF_THE_MAILBOX = {"cleaned", "hard_bounce"}
 """Suppressions that speak of an address and not of the person behind it."""
 
 
+def first_status(policy: SyncPolicy, stream: str, *, double_optin: bool) -> MemberStatus:
+    """The status of a new member; where the audience asks for confirmation, nobody is subscribed without."""
+    wish = policy.suppliers if stream == "suppliers" else policy.new_members
+    if wish == "ignore":
+        # Suppliers that are left out are never asked about.
+        return "transactional"
+    return "pending" if wish == "subscribed" and double_optin else wish
+
+
 def way_out(policy: SyncPolicy, status: str) -> Leaving:
     """How the member of a record with this status leaves; `"ignore"`: it stays."""
     choices: dict[str, Leaving] = {"inactive": policy.inactive, "on_hold": policy.on_hold}
@@ -55,6 +66,11 @@ def leaving_tag(policy: SyncPolicy, status: str) -> tuple[str, ...]:
     if way_out(policy, status) != "tag":
         return ()
     return (policy.inactive_tag if status == "inactive" else policy.on_hold_tag,)
+
+
+def is_tagged_as_leaving(owner: Link, policy: SyncPolicy) -> bool:
+    """The record that speaks for an address is out of business, so any other speaks better."""
+    return any(tag in owner.details for status in ("inactive", "on_hold") for tag in leaving_tag(policy, status))
 
 
 def is_erased(before: Link | None, suppression: Suppression | None) -> bool:

@@ -29,9 +29,11 @@ from ._consent import (
     MAY_HEAR_NEWS,
     Leaving,
     born_again_as,
+    first_status,
     following,
     is_erased,
     is_off,
+    is_tagged_as_leaving,
     leaving_tag,
     standing_after,
     was_let_go,
@@ -84,7 +86,7 @@ class MemberDecider:
         self.stream = stream
         self._mapper = mapper
         self._policy = policy
-        self._audience = audience
+        self._first: MemberStatus = first_status(policy, stream, double_optin=audience.double_optin)
         self._state = state
         self._pipeline = pipeline
         self._force = force
@@ -343,7 +345,7 @@ class MemberDecider:
     ) -> Decision:
         """The record's member is created or kept right."""
         owner = around.owner(address, self.stream, decision.key)
-        if owner is not None and not self._outranks(owner):
+        if owner is not None and not self._outranks(owner, party):
             return self._held_off(decision, "shared_address", address, "", around)
         suppression, followed = suppressions.get(address), following(decision.before, address, suppressions)
         target = decision.before.target if decision.before and decision.before.address == address else ""
@@ -356,7 +358,7 @@ class MemberDecider:
         payload = self._mapper.payload(party, address, more_tags=leaving_tag(self._policy, party.status))
         decision.fingerprint = payload.fingerprint
         silent = suppression is not None or around.is_opted_out(address)
-        back = None if silent else way_back(decision.before, self._policy, self._first_status(), party.status)
+        back = None if silent else way_back(decision.before, self._policy, self._first, party.status)
         if back is None and self._is_settled(decision, address):
             return decision
         if owner is not None:
@@ -364,10 +366,11 @@ class MemberDecider:
         self._write(decision, party, payload, suppressions, around, owner, silent=silent, back=back)
         return decision
 
-    def _outranks(self, owner: Link) -> bool:
-        return (
-            self._policy.shared_email == "customer_first" and self.stream == "customers" and owner.stream != "customers"
-        )
+    def _outranks(self, owner: Link, party: Party) -> bool:
+        if party.status == "active" and is_tagged_as_leaving(owner, self._policy):
+            return True
+        by_kind = self.stream == "customers" and owner.stream != "customers"
+        return by_kind and self._policy.shared_email == "customer_first"
 
     def _held_off(self, decision: Decision, reason: str, address: str, target: str, around: Neighbourhood) -> Decision:
         """The record writes to nobody there; another address that it spoke for goes to the next record."""
@@ -407,17 +410,17 @@ class MemberDecider:
         had_member = before is not None and bool(before.target)
         moved = had_member and before is not None and before.address != address
         taken_off = before.taken_off if before and not back else ""
-        previous = None
+        previous, bounced = None, False
         if moved and before is not None:
             held = suppressions.get(before.address)
+            # A bounced address is left behind: it says nothing about the new one.
+            bounced = held is not None and held.reason not in MAY_HEAR_NEWS
             others_stay = self._hand_over(decision, before.address, around)
-            if not others_stay and (held is None or held.reason in MAY_HEAR_NEWS):
-                # A bounced address is left behind: it says nothing about the new one.
-                previous = before.address
+            previous = None if others_stay or bounced else before.address
         # Whoever was taken off and is to stay so stays so even where the member has to be made again; and of a member
         # that is not where it is to be moved from nobody knows whether it was deleted for good.
-        silent = silent or (back is None and is_off(before, None))
-        born_as: MemberStatus = "unsubscribed" if silent or previous else born_again_as(before, self._first_status())
+        silent = silent or (back is None and not bounced and is_off(before, None))
+        born_as: MemberStatus = "unsubscribed" if silent or previous else born_again_as(before, self._first)
         known_permissions = permissions_of(before, outranked)
         same_member = before if had_member and (not moved or previous) else None
         marks = marks_on(same_member, self._policy)
@@ -450,17 +453,13 @@ class MemberDecider:
             synced_at=self._now,
         )
 
-    def _first_status(self) -> MemberStatus:
-        wish = self._policy.suppliers if self.stream == "suppliers" else self._policy.new_members
-        assert wish != "ignore"
-        return "pending" if wish == "subscribed" and self._audience.double_optin else wish
-
     def _hand_over(self, decision: Decision, address: str, around: Neighbourhood) -> bool:
         """Give the member at `address` to the next record that shares it; false when there is none."""
         others = around.others(address, self.stream, decision.key)
         if not others:
             return False
         heir = others[0]
+        assert decision.before is not None
         decision.other_links.append(inherited(heir, decision.before))
         decision.takeover = (heir.stream, heir.key)
         return True
