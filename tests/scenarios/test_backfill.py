@@ -215,6 +215,17 @@ def test_updates_go_singly_beside_the_batches(make):
     )
 
 
+def test_a_later_version_waits_for_the_earlier_one(make):
+    """An order that comes twice in one window is created by a batch as it was, and then updated to what it is."""
+    world = make(600)
+    world.history.orders.append(attrs.evolve(world.history.orders[3], payment="refunded"))
+
+    report = world.load(batch_size=500)
+
+    assert (600, 1) == (report.streams["orders"].created, report.streams["orders"].updated)
+    assert "refunded" == world.mailchimp.orders["INV-000003"]["financial_status"]
+
+
 def test_a_plan_hands_over_nothing(make):
     """A plan of a back-fill foretells it and writes nothing, in Mailchimp or in the books."""
     world = make(130)

@@ -188,6 +188,14 @@ def test_secrets_come_from_environment_files_and_the_caller(tmp_path, monkeypatc
         assert parts["sink"].list_id == "a1"
 
 
+@pytest.mark.parametrize(("given", "expected"), [({}, 3000), ({"batch_from": 500}, 500), ({"batch_from": 0}, None)])
+def test_a_config_says_from_when_on_orders_go_in_batches(given, expected):
+    """What is left out is the sink's own default; 0 keeps orders out of batches."""
+    parts = build_parts(config(sink={"key": "s:key", "list_id": "a1", **given}), secrets=SECRETS)
+
+    assert expected == parts["sink"].batch_from
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [

@@ -341,3 +341,20 @@ def test_history_without_a_store_is_nothing(fake, make_sink):
     with make_sink(store=None).loading_history():
         pass
     assert [] == fake.log
+
+
+def test_batches_are_settled_at_the_start(make_sink):
+    """Numbers that make no sense are refused before anything is sent; 0 and None both keep orders out of batches."""
+    for wrong in ({"batch_from": -1}, {"batch_size": 0}, {"batch_size": 1001}):
+        with pytest.raises(ConfigurationError, match=next(iter(wrong))):
+            make_sink(**wrong)
+
+    assert [None, None, 7, 3000] == [
+        make_sink(**given).batch_from for given in ({"batch_from": 0}, {"batch_from": None}, {"batch_from": 7}, {})
+    ]
+
+
+def test_without_a_store_there_is_nothing_to_recover(make_sink):
+    """A sink without a store says so when it is asked for results of earlier batches."""
+    with pytest.raises(ConfigurationError, match="need a store"):
+        make_sink(store=None).recover_orders(None)
