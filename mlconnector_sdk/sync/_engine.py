@@ -306,7 +306,7 @@ class SyncEngine:
             wait: seconds to wait while a run of this pipeline is under way; Mailchimp expects an answer within ten.
 
         Raises:
-            LeaseHeldError: the run is still under way. Answer the delivery with 503, so that it comes again.
+            LeaseHeldError: the run is still under way. Answer the delivery with an error, so that it comes again.
             StateError: the state store failed; what was committed before stays, and the rest is safe to deliver again.
         """
         events = [event] if isinstance(event, WebhookEvent) else list(event)

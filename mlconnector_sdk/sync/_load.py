@@ -221,6 +221,7 @@ class Loader:
             settled=tuple(sorted(settled)),
             suppressions=tuple(d.suppression for d in news if d.suppression is not None),
             dropped=batch.dropped,
+            scrubbed=tuple((d.stream, d.key) for d in news if d.reason == "erased"),
             audit=tuple(self._audit_entry(decision, now) for decision in news),
         )
 
