@@ -20,7 +20,8 @@
     │   │   └── ReauthorizationRequiredError  a person has to give consent again, in a browser
     │   ├── PermissionDeniedError   the user lacks a right, or the feature is off
     │   ├── ContractError           the far side does not speak the expected API or version
-    │   └── CursorOrderError        a source broke its own promise of order
+    │   ├── CursorOrderError        a source broke its own promise of order
+    │   └── MassLeaveError          too many members would leave at once: confirm it, or mend what says so
     ├── StateError                  the state store refused
     │   ├── LeaseHeldError          another run of this pipeline is under way
     │   └── LeaseLostError          this run was overtaken: nothing more is committed
@@ -43,6 +44,7 @@ __all__ = [
     "LeaseLostError",
     "MLConnectorError",
     "MappingError",
+    "MassLeaveError",
     "MissingDependencyError",
     "PermissionDeniedError",
     "RateLimitError",
@@ -239,6 +241,12 @@ class CursorOrderError(FatalError):
     """A source that promised ordered rows stepped back; the message names both values."""
 
     default_reason = "cursor_order"
+
+
+class MassLeaveError(FatalError):
+    """More members would leave in one run than `policy.most_leaving` allows: somebody has to confirm it."""
+
+    default_reason = "mass_leave"
 
 
 class StateError(MLConnectorError):

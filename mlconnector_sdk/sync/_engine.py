@@ -197,11 +197,15 @@ class SyncEngine:
             run.poll(chosen, full=full)
         return report
 
-    def run(self, streams: Iterable[str] | None = None, *, full: bool = False) -> Report:
+    def run(
+        self, streams: Iterable[str] | None = None, *, full: bool = False, allow_mass_leave: bool = False
+    ) -> Report:
         """One poll of every stream, or of those named.
 
         Args:
             full: read everything, not only changes; what is unchanged is still not sent.
+            allow_mass_leave: confirms that more than `policy.most_leaving` of a stream's members shall leave at once.
+                Without it such a stream is stopped, and stays so until it is confirmed or the ERP says otherwise.
 
         Raises:
             LeaseHeldError: another run of this pipeline is under way.
@@ -214,7 +218,7 @@ class SyncEngine:
         chosen = self._chosen(streams)
         with self._job("run", chosen) as report, self._running(report) as run:
             run.prepare()
-            run.poll(chosen, full=full)
+            run.poll(chosen, full=full, allow_mass_leave=allow_mass_leave)
         return report
 
     def replay(

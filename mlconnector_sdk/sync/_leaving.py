@@ -69,9 +69,13 @@ class Brake:
     share: float
     allowed: bool = False
 
+    def is_a_handful(self, leaving: int) -> bool:
+        """So few may always leave."""
+        return leaving <= _A_HANDFUL
+
     def refusal(self, leaving: int, members: int, *, why: str, cure: str) -> str:
         """Why nobody may leave; `""` when they may."""
-        if self.allowed or leaving <= max(_A_HANDFUL, members * self.share):
+        if self.allowed or self.is_a_handful(leaving) or leaving <= members * self.share:
             return ""
         return f"{leaving} of {members} members {why}: nobody was taken off; {cure}"
 

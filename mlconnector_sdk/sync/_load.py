@@ -97,6 +97,7 @@ class Loader:
         committed: Callable[[StreamReport, Sequence[Decision]], None],
         backfill: Backfill | None = None,
         batch_size: int = 1,
+        weigh: Callable[[Sequence[Decision]], None] | None = None,
     ) -> None:
         self._sink = sink
         self._state = state
@@ -113,6 +114,7 @@ class Loader:
         self._max_faults = max_consecutive_faults
         self._faults = 0
         self._committed = committed
+        self._weigh = weigh
         self._under_way: deque[Batch] = deque()
 
     def load(
@@ -127,6 +129,7 @@ class Loader:
 
         Raises:
             TransientError: the far side is down; everything before the failing batch is committed.
+            MassLeaveError: the batch was weighed and found too heavy; nothing of it was written.
         """
         drafts = decider.draft(records)
         claims = decider.claims(drafts)
@@ -134,6 +137,8 @@ class Loader:
             self.drain(decider, report)
             claims = decider.claims(drafts)
         decisions = decider.decide(drafts, self._clock.now())
+        if self._weigh is not None:
+            self._weigh(decisions)
         self._under_way.append(Batch(decisions=decisions, claims=claims, mark=mark))
         if self._backfill is None:
             self._launch(decider)

@@ -18,6 +18,7 @@ from ..errors import (
     ConfigurationError,
     CursorOrderError,
     FatalError,
+    MassLeaveError,
     MLConnectorError,
     StateError,
     TransientError,
@@ -49,6 +50,7 @@ from ._orders import OrderDecider
 from ._report import Report, StreamReport
 from ._suppressions import Statuses, refresh_suppressions
 from ._takeover import TAKEOVER, pass_on
+from ._watch import LeavingWatch
 
 __all__ = ["BATCH_SIZE", "Parts", "Run"]
 
@@ -57,7 +59,7 @@ log = logging.getLogger("mlconnector_sdk.sync")
 NO_RECORD = "have no record in a full scan"
 CONFIRM_GONE = (
     "check filters and rights of the ERP user, or, if it is meant, confirm it with "
-    "engine.reconcile(repair=True, allow_mass_leave=True)"
+    "engine.run(full=True, allow_mass_leave=True) or engine.reconcile(repair=True, allow_mass_leave=True)"
 )
 
 BATCH_SIZE = 500
@@ -97,6 +99,7 @@ class Run:
         )
         self._backfill = Backfill(parts.batching, self._journal) if parts.batching else None
         self._recovered: dict[str, str] = {}
+        self._brake = Brake(parts.policy.most_leaving)
         self._workers = ThreadPoolExecutor(parts.sink.concurrency, thread_name_prefix="load")
         self.statuses = Statuses(
             state=parts.state,
@@ -154,8 +157,9 @@ class Run:
             return None
         return Flagger(parts.flagging, parts.state, pipeline=parts.name, clock=parts.clock, report=self._report)
 
-    def poll(self, streams: Sequence[StreamName], *, full: bool) -> None:
+    def poll(self, streams: Sequence[StreamName], *, full: bool, allow_mass_leave: bool = False) -> None:
         """Read and load every change of these streams; a stream that cannot be read does not stop the others."""
+        self._brake = Brake(self._parts.policy.most_leaving, allow_mass_leave)
         for stream in streams:
             if stream == "orders":
                 self.take_over_addresses()
@@ -226,7 +230,7 @@ class Run:
         if stream == "orders":
             dropped = self._load_orders(spec, window, tracker, report, mark)
         else:
-            self._load_window(spec, window, tracker, report, seen)
+            dropped = self._load_people(spec, window, tracker, report, seen)
         if seen is not None and not self._report.stopped:
             self._let_go_of_deleted(stream, seen, report)
         report.future = tracker.future
@@ -254,12 +258,36 @@ class Run:
         found = self._backfill.recovered() if self._backfill else ()
         return (*found, *(self._journal.history_note() if is_history else ()))
 
-    def _load_window(
+    def _load_people(
         self, spec: StreamSpec, window: Window, tracker: MarkTracker, report: StreamReport, seen: SeenKeys | None
+    ) -> tuple[NoteKey, ...]:
+        """Load people, unless too many of them would leave; the notes no longer needed."""
+        parts = self._parts
+        watch = LeavingWatch(
+            parts.state, self._brake, pipeline=parts.name, stream=spec.name, raises=self._report.operation == "run"
+        )
+        try:
+            self._load_window(spec, window, tracker, report, seen, weigh=watch.weigh)
+        except MassLeaveError:
+            note = watch.note(parts.clock.now())
+            self._commit(Checkpoint(pipeline=parts.name, job_id=self._report.job_id, notes=(note,)))
+            raise
+        report.error = watch.refusal
+        return watch.done_with
+
+    def _load_window(
+        self,
+        spec: StreamSpec,
+        window: Window,
+        tracker: MarkTracker,
+        report: StreamReport,
+        seen: SeenKeys | None,
+        *,
+        weigh: Callable[[Sequence[Decision]], None] | None = None,
     ) -> None:
         decider = self._decider(spec.name)
         ahead = read_ahead(self._parts.source.read(spec.name, window))
-        with self._loading(decider, report) as loader, closing(ahead) as pages:
+        with self._loading(decider, report, weigh) as loader, closing(ahead) as pages:
             for batch in in_batches(pages, BATCH_SIZE):
                 tracker.see(record.modified_at for record in batch)
                 if seen is not None:
@@ -276,8 +304,9 @@ class Run:
         for _, is_missing in links_without_record(parts.state, parts.name, stream, seen):
             members += 1
             missing += is_missing
-        report.error = Brake(parts.policy.most_leaving).refusal(missing, members, why=NO_RECORD, cure=CONFIRM_GONE)
-        if report.error:
+        refusal = self._brake.refusal(missing, members, why=NO_RECORD, cure=CONFIRM_GONE)
+        if refusal:
+            report.error = refusal
             log.warning("%s: %d of %d members have no record in a full scan", stream, missing, members)
         elif missing:
             links = links_without_record(parts.state, parts.name, stream, seen)
@@ -332,9 +361,14 @@ class Run:
                     loader.load(decider, batch, report)
 
     @contextmanager
-    def _loading(self, decider: Decider, report: StreamReport) -> Iterator[Loader]:
+    def _loading(
+        self,
+        decider: Decider,
+        report: StreamReport,
+        weigh: Callable[[Sequence[Decision]], None] | None = None,
+    ) -> Iterator[Loader]:
         """A loader whose batches are all committed at the end, or given up after an error."""
-        loader = self._loader(decider)
+        loader = self._loader(decider, weigh)
         try:
             yield loader
             loader.drain(decider, report)
@@ -404,7 +438,7 @@ class Run:
             purpose=purpose,
         )
 
-    def _loader(self, decider: Decider) -> Loader:
+    def _loader(self, decider: Decider, weigh: Callable[[Sequence[Decision]], None] | None) -> Loader:
         parts = self._parts
         return Loader(
             sink=parts.sink,
@@ -419,6 +453,7 @@ class Run:
             committed=self._committed,
             backfill=self._backfill if decider.stream == "orders" else None,
             batch_size=BATCH_SIZE,
+            weigh=weigh,
         )
 
     def _committed(self, report: StreamReport, decisions: Sequence[Decision]) -> None:
