@@ -334,3 +334,19 @@ def test_flags_that_wait_are_dropped(world, file, keys):
 
     assert [] == list(world.state.dead_letters("acme"))
     assert PAT not in everything_in(file)
+
+
+def test_whom_the_erp_erased_is_not_kept_either(file):
+    """Where the ERP makes a person unreadable, the state forgets the address with the next run, and what was said."""
+    with World("sage100 agent", state=SQLiteStateStore(file)) as world:
+        key = world.erp.add_customer(PAT)
+        world.erp.add_contact(OTHER, account=key)
+        world.run(streams=["customers", "contacts"])
+        world.erp.fake.encrypt_pii(key)
+
+        world.run(streams=["customers", "contacts"])
+
+        assert {PAT, OTHER} == world.mailchimp.forgotten
+        assert "erased" == world.state.suppressions("acme", [PAT])[PAT].reason
+        for address in (PAT, OTHER):
+            assert address not in everything_in(file)
