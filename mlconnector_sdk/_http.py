@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import ssl
 import threading
 import time
@@ -18,16 +19,19 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import attrs
 import httpx
 
+from ._bounds import CODINGS, Bounds
 from ._version import __version__
 from .errors import (
     ConfigurationError,
     ContractError,
+    MappingError,
     MLConnectorError,
     RateLimitError,
     TimeoutExceededError,
@@ -46,6 +50,7 @@ __all__ = [
     "NoLimit",
     "WaitListener",
     "guarded",
+    "json_in",
     "looks_like_html",
     "retry_after",
 ]
@@ -60,7 +65,7 @@ class HttpReply:
     """A whole answer. Header names are lower case; `parsed` is what a reader made of the body, if it got to see it."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = attrs.field(repr=False)
     body: bytes = attrs.field(default=b"", repr=False)
     parsed: Any = attrs.field(default=None, repr=False)
 
@@ -73,16 +78,37 @@ class HttpReply:
         """The server's clock as its `Date` header tells it, aware UTC."""
         try:
             return parsedate_to_datetime(self.headers["date"]).astimezone(UTC)
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, OverflowError):
             return None
 
     def json(self, *, decimals: bool = False) -> Any:
         """The body as JSON; `decimals` keeps money exact.
 
         Raises:
-            ValueError: the body is no JSON: cut off, HTML, or not UTF-8.
+            ValueError: the body is no JSON: cut off, HTML, not UTF-8, or nested deeper than anything real.
         """
-        return json.loads(self.body, parse_float=Decimal if decimals else None)
+        return json_in(self.body, decimals=decimals)
+
+
+_SURROGATES = re.compile(
+    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+
+
+def json_in(body: bytes | str, *, decimals: bool = False) -> Any:
+    r"""JSON of a far side; `decimals` keeps money exact.
+
+    Halves of characters (`\ud83d` alone), which no address, file or database can hold, become U+FFFD.
+
+    Raises:
+        ValueError: it is no JSON, or nested deeper than anything real.
+    """
+    if isinstance(body, bytes) and b"\\u" in body:
+        body = _SURROGATES.sub(lambda found: rb"\ufffd" if found["lone"] else found[0], body)
+    try:
+        return json.loads(body, parse_float=Decimal if decimals else None)
+    except RecursionError:
+        raise ValueError("the JSON is nested too deeply") from None
 
 
 BodyReader: TypeAlias = Callable[[Iterator[bytes]], Any]
@@ -126,6 +152,7 @@ class HttpClient:
         limiter: entered for each exchange, not for the pauses between.
         ca_bundle: a PEM file with the authorities to trust instead of the usual ones, such as a company's own.
         follow_redirects: go where the answer points; only for addresses that need no credentials.
+        bounds: how large an answer may be, and how long it may take from its first header to its last byte.
 
     Raises:
         ConfigurationError: the address or the bundle cannot be used. Nothing is sent before the first request.
@@ -146,6 +173,7 @@ class HttpClient:
         max_connections: int = 10,
         ca_bundle: str | Path | None = None,
         follow_redirects: bool = False,
+        bounds: Bounds | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.system = system
@@ -153,6 +181,7 @@ class HttpClient:
         self.retry = retry or RetryPolicy()
         self.on_wait: WaitListener | None = None
         self._judge = judge
+        self._signs_in = auth is not None
         self._limiter = limiter or NoLimit()
         self._count = 0
         self._count_lock = threading.Lock()
@@ -163,7 +192,13 @@ class HttpClient:
             auth=auth,
             timeout=httpx.Timeout(timeout, connect=connect_timeout),
             limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
-            headers={"User-Agent": f"mlconnector_sdk/{__version__}", "Accept": "application/json", **(headers or {})},
+            headers={
+                "User-Agent": f"mlconnector_sdk/{__version__}",
+                "Accept": "application/json",
+                "Accept-Encoding": CODINGS,
+                **(headers or {}),
+            },
+            event_hooks={"response": [bounds or Bounds()]},
             follow_redirects=follow_redirects,
             verify=True if ca_bundle is None else _trusting(ca_bundle, system),
             transport=transport,
@@ -204,7 +239,8 @@ class HttpClient:
         """One exchange with retries.
 
         Args:
-            path: appended to `base_url`; already percent-encoded. An absolute URL is used as it is.
+            path: appended to `base_url`; already percent-encoded. An absolute URL is used as it is, though by a client
+                with credentials on its own host only.
             operation: what this is, for messages; keep personal data out of it.
             repeatable: sending it twice is harmless.
             reader: given the body of a good JSON answer piece by piece, instead of keeping it whole; what it returns
@@ -214,9 +250,11 @@ class HttpClient:
         Raises:
             TransientError: still failing after the retry policy's limits.
             RecordError, FatalError: as the system's judge says.
+            MappingError: a part of the path is `.` or `..`, so that another place would be asked.
+            ContractError: the address is on another host, which must not see the credentials.
         """
         operation = operation or f"{method} {path.partition('?')[0]}"
-        url = path if path.startswith(("http://", "https://")) else self.base_url + path
+        url = self._place(path, operation)
         request = self._client.build_request(method, url, params=params, content=content, headers=headers)
 
         def attempt() -> HttpReply:
@@ -233,6 +271,27 @@ class HttpClient:
             if self._open is not None:
                 self._open.close()
                 self._open = None
+
+    def _place(self, path: str, operation: str) -> str:
+        """The whole address of a path, which stays where it was meant to be."""
+        absolute = path.startswith(("http://", "https://"))
+        if not {".", ".."}.isdisjoint(path.partition("?")[0].split("/")):
+            raise MappingError(
+                "a key that is '.' or '..' cannot be asked for",
+                system=self.system,
+                operation=operation,
+                reason="bad_id",
+            )
+        if (absolute and self._signs_in and _origin(path) != _origin(self.base_url)) or not (
+            absolute or path.startswith(("/", "?")) or not path
+        ):
+            raise ContractError(
+                "the address leads to another host, which must not see the credentials",
+                system=self.system,
+                operation=operation,
+                reason="other_host",
+            )
+        return path if absolute else self.base_url + path
 
     def _attempt(self, request: httpx.Request, operation: str, reader: BodyReader | None, reads: str) -> HttpReply:
         started = time.monotonic()
@@ -277,6 +336,11 @@ def _read(response: httpx.Response, reader: BodyReader | None, reads: str) -> Ht
     return attrs.evolve(reply, body=response.read())
 
 
+def _origin(url: str) -> tuple[str, str, int | None]:
+    parsed = httpx.URL(url)
+    return parsed.scheme, parsed.host, parsed.port
+
+
 def checked_url(url: str, system: str) -> str:
     """`url` without trailing slash.
 
@@ -304,12 +368,13 @@ def retry_after(reply: HttpReply) -> float | None:
     if not value:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
+        return max(0.0, seconds) if isfinite(seconds) else None
     except ValueError:
         pass
     try:
         until = parsedate_to_datetime(value).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (until - (reply.date or datetime.now(UTC))).total_seconds())
 
@@ -336,6 +401,10 @@ def _translated(system: str, operation: str) -> Iterator[None]:
     """Errors of httpx as ours. Their texts are left out: they may hold URLs with secrets."""
     try:
         yield
+    except MLConnectorError as error:
+        if not error.system:
+            error.system, error.operation = system, error.operation or operation
+        raise
     except httpx.ConnectTimeout:
         raise UnavailableError("no connection within the time-out", system=system, operation=operation) from None
     except httpx.TimeoutException:

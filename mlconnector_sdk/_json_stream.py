@@ -102,6 +102,8 @@ class _Text:
         while True:
             try:
                 value, end = self._decode(self._text, self._at)
+            except RecursionError:
+                raise ValueError("the JSON is nested too deeply") from None
             except ValueError:
                 # Twice as much each time, or a long value would be looked through once for every chunk of it.
                 if not self._fetch(len(self._text) - self._at):

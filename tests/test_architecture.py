@@ -19,7 +19,7 @@ PACKAGE = "mlconnector_sdk"
 
 LAYERS = [
     {"_version", "_secret", "errors", "models", "cursors", "events"},
-    {"protocols", "retry", "_converter", "_json_stream", "policy"},
+    {"protocols", "retry", "_bounds", "_converter", "_json_stream", "policy"},
     {"_http", "credentials", "auth"},
     {"sources", "mailchimp", "mapping", "state", "progress"},
     {"sync", "config"},

@@ -11,6 +11,7 @@ from authlib.oauth2.auth import ClientAuth
 from authlib.oauth2.base import OAuth2Error
 from authlib.oauth2.client import OAuth2Client
 
+from .._bounds import CODINGS, SMALL_ANSWERS
 from .._http import HttpReply, guarded, looks_like_html, retry_after
 from .._secret import Secret, revealed
 from .._version import __version__
@@ -107,7 +108,13 @@ class TokenEndpoint:
                 return OAuth2Token.from_answer(call(self._client_over(session)), now=self._now())
         except OAuth2Error as error:
             raise self._placed(_refusal(str(error.error))) from None
-        except (ValueError, TypeError, AttributeError, httpx.HTTPStatusError):  # authlib trips over a list
+        except (
+            ValueError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+            httpx.HTTPStatusError,
+        ):  # authlib trips over a list
             raise self._placed(ContractError("the answer of the token endpoint is no token")) from None
         except MLConnectorError as error:
             raise self._placed(error)  # noqa: B904  # the same error, with its place
@@ -115,8 +122,9 @@ class TokenEndpoint:
     def _session(self) -> AbstractContextManager[httpx.Client]:
         if self._http is not None:
             return nullcontext(self._http)
-        headers = {"User-Agent": f"mlconnector_sdk/{__version__}"}
-        return httpx.Client(timeout=httpx.Timeout(60.0, connect=10.0), headers=headers)
+        headers = {"User-Agent": f"mlconnector_sdk/{__version__}", "Accept-Encoding": CODINGS}
+        hooks: dict[str, list[Callable[..., Any]]] = {"response": [SMALL_ANSWERS]}
+        return httpx.Client(timeout=httpx.Timeout(60.0, connect=10.0), headers=headers, event_hooks=hooks)
 
     def _client_over(self, session: httpx.Client) -> _Client:
         client = _Client(session, client_secret=revealed(self._client_secret), **self._settings)

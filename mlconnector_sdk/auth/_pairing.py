@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import attrs
 import httpx
 
+from .._bounds import CODINGS, SMALL_ANSWERS
 from .._http import HttpReply, guarded
 from .._secret import Secret, not_empty, revealed
 from .._version import __version__
@@ -162,10 +163,15 @@ class _Gateway:
         return self._token_in(reply)
 
     def _send(self, body: str) -> httpx.Response:
-        headers = {"Content-Type": "application/json", "User-Agent": f"mlconnector_sdk/{__version__}"}
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": f"mlconnector_sdk/{__version__}",
+            "Accept-Encoding": CODINGS,
+        }
         if self._http is not None:
             return self._http.post(self._token_url, content=body, headers=headers)
-        with httpx.Client(timeout=httpx.Timeout(60.0, connect=10.0)) as client:
+        hooks: dict[str, list[Callable[..., Any]]] = {"response": [SMALL_ANSWERS]}
+        with httpx.Client(timeout=httpx.Timeout(60.0, connect=10.0), event_hooks=hooks) as client:
             return client.post(self._token_url, content=body, headers=headers)
 
     def _token_in(self, reply: HttpReply) -> OAuth2Token:
@@ -181,7 +187,7 @@ class _Gateway:
             error.system, error.operation, error.status_code = self._system, OPERATION, reply.status
             raise error
         try:
-            given = json.loads(reply.body)
+            given = reply.json()
             names = self._pairing.names
             answer = {name: given.get(names.get(name, name)) for name in _ANSWER_NAMES}
             return OAuth2Token.from_answer(answer, now=self._now())

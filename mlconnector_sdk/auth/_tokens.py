@@ -63,7 +63,10 @@ class OAuth2Token:
         if not isinstance(access, str) or not access:
             raise ValueError("the answer has no access_token")
         expires_in = answer.get("expires_in")
-        expires_at = (now or utc_now()) + timedelta(seconds=float(expires_in)) if expires_in else None
+        try:
+            expires_at = (now or utc_now()) + timedelta(seconds=float(expires_in)) if expires_in else None
+        except OverflowError:
+            raise ValueError("expires_in is no number of seconds") from None
         return cls(
             access_token=access,
             refresh_token=str(answer.get("refresh_token") or ""),

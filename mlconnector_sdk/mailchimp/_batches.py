@@ -7,7 +7,6 @@ and never touches the disk, so names inside it can do no harm.
 
 from __future__ import annotations
 
-import json
 import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,7 +16,8 @@ from typing import Any, TypeVar, cast
 
 import attrs
 
-from .._http import HttpClient, HttpReply
+from .._bounds import Bounds
+from .._http import HttpClient, HttpReply, json_in
 from .._json_stream import elements
 from ..errors import (
     ContractError,
@@ -44,6 +44,7 @@ _FIELDS = "id,status,response_body_url"
 # JSON of this API shrinks by a factor of 10 to 30. What unpacks to far more than that is no list of results.
 _LARGEST_RATIO = 200
 _ALWAYS_ALLOWED = 64 * 1024 * 1024
+_LARGEST_ARCHIVE = 1024 * 1024 * 1024
 _MOST_FILES = 10_000
 _PIECE = 64 * 1024
 _GZIP = b"\x1f\x8b"
@@ -91,7 +92,7 @@ class OperationResult:
 
     def json(self) -> Any:
         """The answer's body. Raises `ValueError` when it is empty or no JSON."""
-        return json.loads(self.response)
+        return json_in(self.response)
 
 
 class Batches:
@@ -113,6 +114,7 @@ class Batches:
             timeout=READ_TIMEOUT,
             retry=_ONCE,
             follow_redirects=True,
+            bounds=Bounds(bytes=_LARGEST_ARCHIVE),
         )
 
     @property

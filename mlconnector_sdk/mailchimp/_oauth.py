@@ -5,7 +5,6 @@ There are no scopes, no PKCE, and nothing is renewed: the token lives until the 
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -207,7 +206,7 @@ def _judge_metadata(reply: HttpReply, _operation: str) -> MLConnectorError | Non
 
 def _document(reply: HttpReply) -> dict[str, Any] | None:
     try:
-        document = json.loads(reply.body)
+        document = reply.json()
     except ValueError:
         return None
     return document if isinstance(document, dict) else None

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import attrs
 
-from .._http import HttpReply, looks_like_html, retry_after
+from .._http import HttpReply, json_in, looks_like_html, retry_after
 from ..errors import (
     AuthenticationError,
     ConfigurationError,
@@ -133,7 +133,7 @@ class Problem:
     def of_document(cls, status: int, body: bytes | str, request_id: str | None = None) -> Problem | None:
         """The same for a body on its own, as batch results hold it."""
         try:
-            document = json.loads(body)
+            document = json_in(body)
         except ValueError:
             return None
         if not isinstance(document, dict):

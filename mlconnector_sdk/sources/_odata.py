@@ -5,6 +5,7 @@ What versions 3 and 4 share (texts in quotes, encoding, filters cut to the lengt
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -16,6 +17,7 @@ import attrs
 
 from .._http import HttpReply
 from ..errors import ContractError
+from ._xml import as_utf8
 
 __all__ = [
     "Collection",
@@ -174,6 +176,8 @@ def properties_in(metadata: bytes) -> dict[str, dict[str, str]]:
     Raises:
         ContractError: it is none, or it declares a document type (which nobody needs, and which can be abused).
     """
+    # In UTF-16 the words below would look different, and mean the same.
+    metadata = as_utf8(metadata.removeprefix(codecs.BOM_UTF8))
     if b"<!DOCTYPE" in metadata or b"<!ENTITY" in metadata:
         raise ContractError("the metadata declares a document type", reason="bad_metadata")
     try:

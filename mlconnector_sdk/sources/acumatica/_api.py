@@ -6,7 +6,6 @@ not be repeated (wrong credentials lock the account) is never a `TransientError`
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -326,7 +325,7 @@ def rejections_in(body: Any, path: str = "") -> list[str]:
 
 def _body(reply: HttpReply) -> Any:
     try:
-        return json.loads(reply.body)
+        return reply.json()
     except ValueError:
         return None
 

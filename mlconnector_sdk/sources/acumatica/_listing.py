@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal
 from typing import Any, TypeVar
 
 import attrs
@@ -105,8 +103,9 @@ class Listing:
 
     def _whole(self, row: Row, retry: RetryPolicy | None) -> Row | None:
         parts = [str(row.get(name, "")).strip() for name in self.shape.entity.keys]
-        # A slash separates keys, even an encoded one; such a record is asked for by its id.
-        path = key_path([str(row.get("id", ""))] if any("/" in part for part in parts) else parts)
+        # A slash separates keys, even an encoded one, and dots lead elsewhere; such a record is asked for by its id.
+        strange = any("/" in part or part in {"", ".", ".."} for part in parts)
+        path = key_path([str(row.get("id", ""))] if strange else parts)
         try:
             body = self._get(list_path(self.shape, by_key=path), retry)
         except RecordNotFoundError:
@@ -118,7 +117,7 @@ class Listing:
     def _get(self, path: str, retry: RetryPolicy | None) -> Any:
         reply = self.session.get(path, self._operation, retry=retry)
         try:
-            return json.loads(reply.body, parse_float=Decimal)
+            return reply.json(decimals=True)
         except ValueError:
             raise ContractError("the answer is no JSON", system=SYSTEM, operation=self._operation) from None
 

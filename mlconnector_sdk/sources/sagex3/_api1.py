@@ -105,6 +105,8 @@ def next_path(link: str, place: str) -> str | None:
     except ValueError:
         return None
     _, found, path = parts.path.partition(f"{place}/")
+    if not {".", ".."}.isdisjoint(path.split("/")):
+        return None
     return f"/{path}{f'?{parts.query}' if parts.query else ''}" if found else None
 
 

@@ -5,13 +5,11 @@ A status says little: partial data comes with 200, and so may a refusal. Whateve
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
 from typing import Any
 
-from ..._http import HttpReply, retry_after
+from ..._http import HttpReply, json_in, retry_after
 from ...errors import (
     AuthenticationError,
     ConfigurationError,
@@ -48,7 +46,7 @@ _UNKNOWN = re.compile(r"\b([A-Z]\w*): unknown property (\w+)")
 def value_in(pieces: Iterable[bytes]) -> Any:
     """The body as JSON with exact numbers; `None` where it is none."""
     try:
-        return json.loads(b"".join(pieces), parse_float=Decimal)
+        return json_in(b"".join(pieces), decimals=True)
     except ValueError:
         return None
 
