@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import assert_type
 
 import mlconnector_sdk
-from mlconnector_sdk import MailchimpSink, Store, SyncPolicy
+from mlconnector_sdk import MailchimpSink, Store, SyncEngine, SyncPolicy
 from mlconnector_sdk.auth import BasicLogin, CloudPairing, OAuth2Token
 from mlconnector_sdk.credentials import EncryptedVault, KeyRing, SecretReference
 from mlconnector_sdk.errors import MLConnectorError, RateLimitError
+from mlconnector_sdk.models import Erasure, WebhookEvent
 from mlconnector_sdk.protocols import Secret, StateStore, Vault
+from mlconnector_sdk.sync import Report
 
 
 def root_names_have_their_types() -> None:
@@ -48,3 +50,10 @@ def a_vault_keeps_tokens(vault: EncryptedVault) -> CloudPairing:
         save=vault.saver("pair"),
         load=vault.loader("pair"),
     )
+
+
+def events_come_one_by_one_or_many(engine: SyncEngine, event: WebhookEvent) -> None:
+    assert_type(engine.handle(event), Report)
+    assert_type(engine.handle([event], wait=0), Report)
+    assert_type(engine.erase("pat@acme.org", reason="request 4711"), Erasure)
+    engine.erase("pat@acme.org")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
