@@ -38,11 +38,11 @@ _NOTHING: Mapping[str, Any] = {}
 class Address:
     """A postal address as the ERP holds it, trimmed; empty parts are `""`. `country` is what the ERP says."""
 
-    line1: str = ""
-    line2: str = ""
-    city: str = ""
-    region: str = ""
-    postal_code: str = ""
+    line1: str = attrs.field(default="", repr=False)
+    line2: str = attrs.field(default="", repr=False)
+    city: str = attrs.field(default="", repr=False)
+    region: str = attrs.field(default="", repr=False)
+    postal_code: str = attrs.field(default="", repr=False)
     country: str = ""
 
 

@@ -204,7 +204,7 @@ class Checkpoint:
     dead_letters: tuple[DeadLetter, ...] = ()
     settled: tuple[tuple[str, str], ...] = ()
     suppressions: tuple[Suppression, ...] = ()
-    lifted: tuple[str, ...] = ()
+    lifted: tuple[str, ...] = attrs.field(default=(), repr=False)
     notes: tuple[Note, ...] = ()
     dropped: tuple[tuple[str, str], ...] = ()
     scrubbed: tuple[tuple[str, str], ...] = ()

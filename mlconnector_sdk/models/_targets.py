@@ -123,14 +123,14 @@ class MemberWrite:
     """
 
     record_key: str
-    address: str
+    address: str = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
     status_if_new: MemberStatus = "subscribed"
     status: MemberStatus | None = None
     exists: bool = False
     only_if_member: bool = False
     forget: bool = False
-    previous_address: str | None = None
+    previous_address: str | None = attrs.field(default=None, repr=False)
     tags_off: tuple[str, ...] = ()
     owned_prefix: str = ""
     permissions: tuple[PermissionWish, ...] = ()
@@ -162,7 +162,7 @@ class OrderWrite:
 
     record_key: str
     id: str
-    address: str
+    address: str = attrs.field(repr=False)
     body: Mapping[str, Any] = attrs.field(repr=False)
     customer: Mapping[str, Any] = attrs.field(repr=False)
     lines: tuple[Mapping[str, Any], ...] = attrs.field(repr=False)
@@ -225,7 +225,7 @@ class AudienceMember:
         contact_id: the member's id that outlives changes of address; `""` where it was not asked for.
     """
 
-    address: str
+    address: str = attrs.field(repr=False)
     status: MemberStatus
     last_changed: str = ""
     reason: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from ..errors import ConfigurationError, MissingDependencyError, StateError
 __all__ = ["create_private_file", "open_engine", "translated_errors"]
 
 _BUSY_SECONDS = 30.0
+_LOGGING_NAME = "mlconnector"
 _CURES = {
     "psycopg": 'pip install "mlconnector_sdk[postgres]"',
     "psycopg2": 'pip install "mlconnector_sdk[postgres]" and write postgresql+psycopg://',
@@ -32,7 +34,9 @@ def open_engine(url: str | URL) -> Engine:
         ConfigurationError: the URL cannot be read.
         MissingDependencyError: the database driver is not installed.
     """
-    options: dict[str, Any] = {"hide_parameters": True}
+    options: dict[str, Any] = {"hide_parameters": True, "logging_name": _LOGGING_NAME}
+    # addFilter ignores a filter that is there already.
+    logging.getLogger(f"sqlalchemy.engine.Engine.{_LOGGING_NAME}").addFilter(_without_rows)
     try:
         parsed = make_url(url)
         on_sqlite = parsed.get_backend_name() == "sqlite"
@@ -48,6 +52,11 @@ def open_engine(url: str | URL) -> Engine:
     if on_sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def _without_rows(record: logging.LogRecord) -> bool:
+    """At DEBUG SQLAlchemy logs every row it reads, addresses and all; statements are logged above that."""
+    return record.levelno > logging.DEBUG
 
 
 def _missing_driver(module: str) -> MissingDependencyError:
