@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +25,23 @@ AFTER_A_KILL = timedelta(minutes=3)
 """Longer than a lease lasts that nobody gave back."""
 
 Place = tuple[int, str]
+Entry = tuple[str, ...]
+
+
+@attrs.frozen
+class Books:
+    """Where a state is kept: a database, and what the names of its tables begin with."""
+
+    url: str
+    prefix: str = "mlconnector_"
+
+    @contextmanager
+    def opened(self) -> Iterator[SQLStateStore]:
+        state = SQLStateStore(self.url, table_prefix=self.prefix)
+        try:
+            yield state
+        finally:
+            state.close()
 
 
 @attrs.define
@@ -35,6 +53,7 @@ class Tally:
     faults: int = 0
     lost: int = 0
     doubled: int = 0
+    failed: bool = False
 
     def add(self, other: Tally) -> None:
         for name in attrs.fields_dict(Tally):
@@ -44,11 +63,11 @@ class Tally:
 class Ordeal:
     """An ERP, an audience and a state, and processes that run the pipeline between them."""
 
-    def __init__(self, system: str, nursery: Nursery, state: str, *, store: str = "telling") -> None:
+    def __init__(self, system: str, nursery: Nursery, books: Books, *, store: str = "telling") -> None:
         # Whoever is killed does not log off; the ERP has room for those whose session has not expired yet.
         self.world = World(system, **({"seats": 1000} if system == "acumatica" else {}))
         self.cast, self.tally = Cast(), Tally()
-        self._system, self._nursery, self._state, self._store = system, nursery, state, store
+        self._system, self._nursery, self._books, self.store = system, nursery, books, store
         self._worker: Worker | None = None
         self._answers = 0
         self._doomed_answer: int | None = None
@@ -85,7 +104,8 @@ class Ordeal:
         assert wait > timedelta(0), "a chapter took longer than the time between two"
         self.world.clock.advance(seconds=wait.total_seconds())
 
-    def job(self, *, full: bool) -> dict[str, Any]:
+    def job(self, *, full: bool, behind: timedelta) -> dict[str, Any]:
+        """What a process has to know; its clock may be behind."""
         erp, mailchimp = self.world.erp.fake, self.world.mailchimp
         acumatica = self._system == "acumatica"
         return {
@@ -95,24 +115,25 @@ class Ordeal:
             "mailchimp": mailchimp.base_url,
             "api_key": mailchimp.api_key,
             "list_id": mailchimp.list_id,
-            "state": self._state,
-            "store": self._store,
-            "now": self.world.clock().isoformat(),
+            "state": self._books.url,
+            "prefix": self._books.prefix,
+            "store": self.store,
+            "now": (self.world.clock() - behind).isoformat(),
             "full": full,
         }
 
-    def begin(self, *, full: bool = False) -> Worker:
+    def begin(self, *, full: bool = False, behind: timedelta = timedelta(0)) -> Worker:
         """A process that is about to run the pipeline."""
         self.tally.runs += 1
         self._answers, self._doomed_answer = 0, None
-        self._worker = self._nursery.begin(self.job(full=full))
+        self._worker = self._nursery.begin(self.job(full=full, behind=behind))
         return self._worker
 
     def close(self, worker: Worker) -> None:
         """Have done with a process, once what it had asked for is answered."""
         self._worker = None
         self._nursery.end(worker)
-        if worker.killed:
+        if not worker.ended:
             self.tally.kills += 1
             self.world.clock.advance(seconds=AFTER_A_KILL.total_seconds())
         while self.world.erp.fake.in_flight or self.world.mailchimp.in_flight:
@@ -135,6 +156,7 @@ class Ordeal:
         try:
             for news in worker.news():
                 if "ended" in news:
+                    worker.ended = True
                     return news
                 if until is not None and tuple(news.get("at", ())) == until:
                     worker.kill()
@@ -161,68 +183,52 @@ class Ordeal:
             found["store", store] = contents["settings"]
             for kind in ("customers", "products", "orders"):
                 found |= {("store", store, kind, name): facts for name, facts in contents[kind].items()}
-        state = SQLStateStore(self._state)
-        try:
+        with self._books.opened() as state:
             for stream in STREAMS:
                 for link in state.all_links(NAME, stream):
-                    found["link", stream, link.key] = attrs.evolve(link, synced_at=None)
+                    found["link", stream, link.key] = attrs.asdict(attrs.evolve(link, synced_at=None))
             for held in state.suppressions(NAME, list(seen["members"])).values():
                 found["suppression", held.address] = (held.reason, held.origin)
             for letter in state.dead_letters(NAME):
                 found["dead letter", letter.stream, letter.key] = (letter.reason, letter.attempts)
-        finally:
-            state.close()
         return found
 
-    def books(self) -> Counter[tuple[str, str, str]]:
-        """How often the audit says of each record that it was written, left out or set aside."""
-        state = SQLStateStore(self._state)
-        try:
-            # A write whose commit was lost is repeated: what was created meets itself and is updated.
-            return Counter(
-                (entry.stream, entry.key, "written" if entry.outcome in {"created", "updated"} else entry.outcome)
-                for entry in state.audit(NAME)
-            )
-        finally:
-            state.close()
+    def accounts(self) -> tuple[Counter[Entry], Counter[Entry]]:
+        """How often the audit names each record, and how often it says that one was written or set aside.
 
-    def unaudited(self) -> list[tuple[str, str]]:
+        Whether a record left its address by our write or was found gone from there is no difference in the first; a
+        write whose commit was lost is repeated, and "created" is "updated" the second time.
+        """
+        named: Counter[Entry] = Counter()
+        done: Counter[Entry] = Counter()
+        with self._books.opened() as state:
+            for entry in state.audit(NAME):
+                outcome = "written" if entry.outcome in {"created", "updated"} else entry.outcome
+                named[entry.stream, entry.key] += 1
+                if outcome in {"written", "dead"}:
+                    done[entry.stream, entry.key, outcome] += 1
+        return named, done
+
+    def unaudited(self) -> list[str]:
         """Records that stand in the audience or the store, of which the audit does not know that they were written."""
-        written = {(stream, key) for stream, key, outcome in self.books() if outcome == "written"}
+        _, done = self.accounts()
+        written = {(entry[0], entry[1]) for entry in done if entry[2] == "written"}
         people = {key for stream, key in written if stream != "orders"}
-        orders = {link.target: link.key for link in self._order_links()}
-        members = self.world.mailchimp.members
-        keys = {str(member.merge_fields.get("ERPID", "")) for member in members.values()} - {"", *people}
-        missing = [("people", key) for key in sorted(keys)]
-        for order in sorted(self.world.mailchimp.orders):
-            if ("orders", orders.get(order, "")) not in written:
-                missing.append(("orders", order))
-        return missing
-
-    def _order_links(self) -> list[Any]:
-        state = SQLStateStore(self._state)
-        try:
-            return list(state.all_links(NAME, "orders"))
-        finally:
-            state.close()
+        with self._books.opened() as state:
+            orders = {link.target for link in state.all_links(NAME, "orders") if ("orders", link.key) in written}
+        members = self.world.mailchimp.members.values()
+        keys = {str(member.merge_fields.get("ERPID", "")) for member in members} - {"", *people}
+        return [*(f"member of {key}" for key in sorted(keys)), *sorted(set(self.world.mailchimp.orders) - orders)]
 
 
-def differences(
-    ours: dict[tuple[str, ...], Any] | Counter[Any], theirs: dict[tuple[str, ...], Any] | Counter[Any]
-) -> tuple[list[str], list[str]]:
-    """What the first lacks or has otherwise than the second, and what it has too much."""
-    lost = [
-        f"{key}: {ours.get(key)} instead of {value}" for key, value in theirs.items() if _lacks(ours.get(key), value)
-    ]
-    extra = [
-        f"{key}: {value}, not {theirs.get(key)}" for key, value in ours.items() if _exceeds(value, theirs.get(key))
-    ]
-    return lost, extra
-
-
-def _lacks(ours: Any, theirs: Any) -> bool:
-    return ours is None or (ours < theirs if isinstance(theirs, int) else ours != theirs)
-
-
-def _exceeds(ours: Any, theirs: Any) -> bool:
-    return theirs is None or (isinstance(ours, int) and ours > theirs)
+def compare(ours: Ordeal, theirs: Ordeal) -> tuple[list[str], list[str]]:
+    """What the first world lost, and what it has twice or too much, against one that was never disturbed."""
+    here, there = ours.facts(), theirs.facts()
+    lost = [f"{name}: {here.get(name)} instead of {facts}" for name, facts in there.items() if here.get(name) != facts]
+    doubled = [f"{name}: {facts} is too much" for name, facts in here.items() if name not in there]
+    named, done = ours.accounts()
+    all_named, all_done = theirs.accounts()
+    lost += [f"{entry}: {named[entry]} in the audit, not {n}" for entry, n in all_named.items() if named[entry] < n]
+    lost += [f"{record}: written without audit" for record in ours.unaudited()]
+    doubled += [f"{entry}: {n} in the audit, not {all_done[entry]}" for entry, n in done.items() if n > all_done[entry]]
+    return lost, doubled

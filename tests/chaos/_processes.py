@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +26,7 @@ class Worker:
         self._socket = connection
         self._socket.settimeout(PATIENCE)
         self._file = connection.makefile("rw", encoding="utf-8")
-        self.killed = False
+        self.ended = False
         self.pid: int = json.loads(self._file.readline())["pid"]
 
     def news(self) -> Iterator[dict[str, Any]]:
@@ -52,6 +52,7 @@ class Worker:
         """Let it go on whenever it asks; how it ended, or nothing when it was killed."""
         for news in self.news():
             if "ended" in news:
+                self.ended = True
                 return news
             self.go()
         return {}
@@ -62,11 +63,10 @@ class Worker:
 
     def kill(self) -> None:
         """End it without a chance to clean up."""
-        self.killed = True
         self.signal(signal.SIGKILL)
 
     def close(self) -> None:
-        if not self.killed:
+        if not self.ended:
             self.kill()
         with suppress(OSError):
             self._file.close()
@@ -125,7 +125,3 @@ class Nursery:
         """Forget a worker that ended."""
         self._workers.remove(worker)
         worker.close()
-
-
-Doom = Callable[[Worker, dict[str, Any]], bool]
-"""Sees where a worker stands, and says whether it dies there."""

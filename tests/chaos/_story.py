@@ -83,9 +83,9 @@ STORY = (Chapter(opening), Chapter(changes), Chapter(departures, full=True), Cha
 
 
 def fates(world: World, cast: Cast, chance: Random) -> list[Callable[[], object]]:
-    """Changes of which each concerns another record, in any order: where they lead does not depend on when a run looked.
+    """Changes in any order, each of another record: where they lead does not depend on when a run looked.
 
-    They begin after a load of `opening` that was not disturbed.
+    They follow a load of `opening` that was not disturbed.
     """
     erp, who = world.erp, cast.customers
     events: list[Callable[[], object]] = [

@@ -51,8 +51,8 @@ class Line:
 class TellingStore(SQLStateStore):
     """Stops before each commit, between its last statement and the database's own commit, and after it."""
 
-    def __init__(self, url: str, line: Line, clock: FakeClock) -> None:
-        super().__init__(url)
+    def __init__(self, url: str, prefix: str, line: Line, clock: FakeClock) -> None:
+        super().__init__(url, table_prefix=prefix)
         self._line, self._clock = line, clock
         self._number, self._committing = 0, False
         event.listen(self._engine, "commit", self._between)
@@ -129,7 +129,7 @@ def run(job: dict[str, Any], line: Line) -> None:
         base_url=job["mailchimp"],
         retry=RetryPolicy.immediate(),
     )
-    state = STORES[job["store"]](job["state"], line, clock)
+    state = STORES[job["store"]](job["state"], job["prefix"], line, clock)
     policy = SyncPolicy(reactivated="resubscribe", most_leaving=1)
     with SyncEngine(source_of(job), sink, state=state, name=NAME, policy=policy, clock=clock, progress=False) as engine:
         line.ask(owner=_lease.this_owner().rpartition(":")[0])
