@@ -18,6 +18,7 @@ from ..errors import MLConnectorError
 from ..models import AuditEntry, Checkpoint, Link, MemberStatus, Suppression, WebhookEvent, member_id
 from ._consent import TRANSACTIONAL
 from ._flags import Flagger
+from ._intents import intents_about
 from ._lease import lease_within
 from ._receipts import LastWord, Receipts
 from ._report import Report
@@ -148,7 +149,8 @@ class _Desk:
         audit: list[AuditEntry] = []
         for address in addresses:
             here = self._links(address)
-            if marketing and any(_is_echo(link, event, reason) for link in here):
+            meant = [intent.link for intent in intents_about(here, self._state, self._name)]
+            if marketing and any(_is_echo(link, event, reason) for link in (*here, *meant)):
                 return "echo"
             if _covers(reason, held.get(address)):
                 suppressions.append(Suppression(address=address, reason=reason, origin=origin, at=at))

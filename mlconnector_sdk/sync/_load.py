@@ -16,6 +16,7 @@ from ..models import AuditEntry, Checkpoint, DeadLetter, Link, Record, Unreadabl
 from ..protocols import Clock, Sink, StateStore
 from ._backfill import Backfill, NoteKey
 from ._decision import Decision
+from ._intents import notes_of_intents
 from ._leaving import Finding
 from ._report import StreamReport
 from ._takeover import TAKEOVER, heir_letter
@@ -139,11 +140,19 @@ class Loader:
         decisions = decider.decide(drafts, self._clock.now())
         if self._weigh is not None:
             self._weigh(decisions)
-        self._under_way.append(Batch(decisions=decisions, claims=claims, mark=mark))
+        dropped = self._note_intents(decisions)
+        self._under_way.append(Batch(decisions=decisions, claims=claims, mark=mark, dropped=dropped))
         if self._backfill is None:
             self._launch(decider)
         while self._under_way and (len(self._under_way) >= self._in_flight or self._under_way[0].done):
             self._finish_oldest(decider, report)
+
+    def _note_intents(self, decisions: Sequence[Decision]) -> tuple[NoteKey, ...]:
+        """Write down whom this batch takes off, before it is done; returns the notes that its checkpoint drops."""
+        notes = notes_of_intents(decisions, self._clock.now())
+        if notes:
+            self._commit(Checkpoint(pipeline=self._pipeline, job_id=self._job_id, notes=notes))
+        return tuple((note.kind, note.key) for note in notes)
 
     def _launch(self, decider: Decider) -> None:
         """Send the writes that waited: all at once where that is worth it, else by several workers."""

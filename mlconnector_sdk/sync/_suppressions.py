@@ -16,6 +16,7 @@ from ..errors import ConfigurationError, FatalError
 from ..models import AudienceMember, AuditEntry, Checkpoint, Link, Suppression
 from ..protocols import Clock, Sink, StateStore
 from ._flags import Flagger
+from ._intents import Intent, intents_about, open_intents
 
 __all__ = ["AUDIENCE", "MAILABLE", "Statuses", "refresh_suppressions"]
 
@@ -94,7 +95,9 @@ def refresh_suppressions(sink: Sink, statuses: Statuses) -> int:
     assert since is None or isinstance(since, datetime)
     found = sum(len(statuses.take_over(members)[0]) for members in sink.changed_members(since))
     mark = HighWaterMark(stream=AUDIENCE, value=present)
-    statuses.commit(Checkpoint(pipeline=pipeline, job_id=statuses.job_id, mark=mark))
+    # What was meant and is not seen by now was not done.
+    dropped = open_intents(statuses.state, pipeline)
+    statuses.commit(Checkpoint(pipeline=pipeline, job_id=statuses.job_id, mark=mark, dropped=dropped))
     return found
 
 
@@ -105,15 +108,40 @@ def _checkpoint(
     held = state.suppressions(pipeline, addresses)
     links = state.links_to(pipeline, addresses)
     silent = [member for member in members if member.status not in MAILABLE]
+    carried_out = _carried_out(silent, links, state, pipeline)
+    links = {address: tuple(_with(carried_out, group)) for address, group in links.items()}
     news = [member for member in silent if _is_news(member, held, links.get(member.address, ()), origin)]
     return Checkpoint(
         pipeline=pipeline,
         job_id=job_id,
         suppressions=tuple(Suppression(address=m.address, reason=m.status, origin=origin, at=now) for m in news),
         lifted=tuple(m.address for m in members if m.status in MAILABLE and _held_by(origin, held.get(m.address))),
-        links=tuple(link for member in members for link in _seen_as(member, links.get(member.address, ()))),
-        audit=tuple(_audit(news, links, job_id=job_id, now=now)),
+        links=(
+            *(intent.link for intent in carried_out.values()),
+            *(link for member in members for link in _seen_as(member, links.get(member.address, ()))),
+        ),
+        dropped=tuple(intent.note for intent in carried_out.values()),
+        audit=(*_audit(news, links, job_id=job_id, now=now), *_late_audit(carried_out, job_id=job_id, now=now)),
     )
+
+
+def _carried_out(
+    silent: Sequence[AudienceMember], links: Mapping[str, Sequence[Link]], state: StateStore, pipeline: str
+) -> dict[tuple[str, str], Intent]:
+    """The intents of a run that broke off which the audience shows to be carried out."""
+    standing = {member.address: member for member in silent}
+    here = [link for address in standing for link in links.get(address, ())]
+    return {
+        (intent.link.stream, intent.link.key): intent
+        for intent in intents_about(here, state, pipeline)
+        if _is_ours(intent.link, standing[intent.link.address])
+    }
+
+
+def _with(carried_out: Mapping[tuple[str, str], Intent], links: Sequence[Link]) -> Iterator[Link]:
+    for link in links:
+        intent = carried_out.get((link.stream, link.key))
+        yield link if intent is None else intent.link
 
 
 def _is_news(member: AudienceMember, held: Mapping[str, Suppression], links: Sequence[Link], origin: str) -> bool:
@@ -154,3 +182,9 @@ def _audit(
             yield AuditEntry(
                 at=now, job_id=job_id, stream=link.stream, key=link.key, outcome="suppressed", reason=member.status
             )
+
+
+def _late_audit(carried_out: Mapping[tuple[str, str], Intent], *, job_id: str, now: datetime) -> Iterator[AuditEntry]:
+    """What the run that broke off did could not be written down by it."""
+    for stream, key in carried_out:
+        yield AuditEntry(at=now, job_id=job_id, stream=stream, key=key, outcome="updated", reason="taken_off")
