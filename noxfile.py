@@ -160,3 +160,10 @@ def bench(session: nox.Session) -> None:
     """Print speed, requests and memory; arguments go to the benchmark."""
     session.install("-e", ".", *group("tests"))
     session.run("python", "tests/benchmarks/run.py", *session.posargs, env=ALONE)
+
+
+@nox.session
+def chaos(session: nox.Session) -> None:
+    """Kill processes that run a pipeline, and compare the end with that of a quiet life; `-- --long` for long."""
+    session.install("-e", ".[postgres]", *group("tests"))
+    session.run("python", "tests/chaos/run.py", *session.posargs)
