@@ -33,9 +33,10 @@ class SyncPolicy:
         credit_memos: `"skip"`, or `"refund"` to mark the corrected order as refunded.
         inactive_tag, on_hold_tag: the tags used by `inactive="tag"` and `on_hold="tag"`.
         dormant_tag: the tag used by `dormant="tag"`.
-        most_leaving: when a full scan no longer finds more than this share of a stream's members, or a sweep or a repair
-            would take off more than this share of all, nobody is taken off, and the report says so: a filter or a right
-            may have changed. A handful (ten) is always believed.
+        most_leaving: when more than this share of a stream's members would leave in one run (because the ERP calls
+            them inactive or opted out, a full scan no longer finds them, or a sweep or a repair says so), that is
+            stopped, and the report says so: a filter, a field or a right may have changed. A handful (ten) is always
+            believed; `allow_mass_leave=True` confirms the rest.
         max_consecutive_faults: after so many records in a row that fail with a server fault, the far side is taken to
             be down and the run stops, instead of setting every record aside.
     """
