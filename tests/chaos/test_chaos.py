@@ -1,0 +1,82 @@
+"""The crash proof itself: that its judge sees what is lost, and that its quick parts hold on every change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos import _proofs as proofs
+from tests.chaos._processes import Nursery
+from tests.chaos._story import opening
+
+SYSTEM = "acumatica"
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    """Where processes come from."""
+    with Nursery(5) as nursery:
+        yield nursery
+
+
+@pytest.fixture
+def lab(nursery: Nursery, tmp_path: Path) -> proofs.Lab:
+    """A place for proofs, with SQLite states."""
+    return proofs.Lab(nursery, tmp_path)
+
+
+def test_the_judge_sees_what_a_bad_store_loses(lab: proofs.Lab) -> None:
+    """A store that keeps marks without what they stand for is convicted."""
+    with lab.pair(SYSTEM) as (ours, theirs):
+        ours.store = "forgetful"
+        for ordeal in (ours, theirs):
+            ordeal.open_chapter()
+            opening(ordeal.world, ordeal.cast)
+            ordeal.undisturbed()
+
+        lab.judge("forgetful", ours, theirs)
+
+    assert lab.tally.lost > 0
+
+
+def test_the_judge_sees_what_was_done_twice(lab: proofs.Lab) -> None:
+    """A record set aside once more is convicted."""
+    with lab.pair(SYSTEM) as (ours, theirs):
+        for ordeal in (ours, theirs):
+            ordeal.open_chapter()
+            opening(ordeal.world, ordeal.cast)
+            ordeal.undisturbed()
+        ours.open_chapter()
+        ours.world.erp.add_customer("once more@", name="Broken")
+        ours.undisturbed()
+
+        lab.judge("twice", ours, theirs)
+
+    assert lab.tally.doubled > 0
+
+
+@pytest.mark.parametrize("place", [(3, "before"), (3, "inside"), (3, "after")])
+def test_a_killed_run_is_made_up_for(lab: proofs.Lab, place: tuple[int, str]) -> None:
+    """A run that dies around a commit leaves nothing that the next one does not put right."""
+    with lab.pair(SYSTEM) as (ours, theirs):
+        for ordeal in (ours, theirs):
+            ordeal.open_chapter()
+            opening(ordeal.world, ordeal.cast)
+        died = not ours.run(until=place)
+        ours.undisturbed()
+        theirs.undisturbed()
+
+        lab.judge("killed", ours, theirs)
+
+    assert died
+    assert lab.findings == []
+
+
+@pytest.mark.parametrize("proof", [proofs.two_at_once, proofs.asleep_too_long, proofs.disk_full])
+def test_quick_proofs_hold(lab: proofs.Lab, proof) -> None:
+    """Two at once, one that slept through its lease, and a full disk: told clearly, nothing lost, nothing doubled."""
+    proof(lab, SYSTEM)
+
+    assert lab.findings == []
