@@ -52,7 +52,9 @@ __all__ = [
     "guarded",
     "json_in",
     "looks_like_html",
+    "our_call",
     "retry_after",
+    "silence",
 ]
 
 log = logging.getLogger("mlconnector_sdk.http")
@@ -209,7 +211,7 @@ class HttpClient:
         """Opened on first use, and again when used after `close`."""
         with self._open_lock:
             if self._open is None:
-                _silence_foreign_loggers()
+                silence(*_CHATTY)
                 self._open = self._make()
             return self._open
 
@@ -392,7 +394,7 @@ def _lower(headers: httpx.Headers) -> dict[str, str]:
 @contextmanager
 def guarded(system: str, operation: str) -> Iterator[None]:
     """Calls of httpx made inside raise our errors, and httpx's own loggers say nothing about them."""
-    with _translated(system, operation), _our_call():
+    with _translated(system, operation), our_call():
         yield
 
 
@@ -431,7 +433,8 @@ def _translated(system: str, operation: str) -> Iterator[None]:
 
 
 @contextmanager
-def _our_call() -> Iterator[None]:
+def our_call() -> Iterator[None]:
+    """Loggers given to `silence` say nothing about what happens inside."""
     token = _ours.set(True)
     try:
         yield
@@ -440,7 +443,7 @@ def _our_call() -> Iterator[None]:
 
 
 class _NotOurs(logging.Filter):
-    """Drops httpx's and httpcore's records about our calls: they name full URLs and cookies. Others' calls pass."""
+    """Drops what other libraries log about our calls: full URLs, cookies, values. Others' calls pass."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not _ours.get()
@@ -449,8 +452,11 @@ class _NotOurs(logging.Filter):
 _filter = _NotOurs("mlconnector_sdk")
 
 
-def _silence_foreign_loggers() -> None:
-    names = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks")
+_CHATTY = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks")
+
+
+def silence(*names: str) -> None:
+    """Let these loggers of other libraries say nothing about our calls, see `our_call`."""
     for name in names:
         # addFilter ignores a filter that is there already.
         logging.getLogger(name).addFilter(_filter)

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 import attrs
 
-from .._http import HttpClient, HttpReply
+from .._http import HttpClient, HttpReply, our_call, silence
 from ..errors import ContractError, MLConnectorError
 from ..retry import RetryPolicy
 from ._xml import Tree, tree_in, without_forbidden
@@ -25,6 +25,8 @@ from ._xml import Tree, tree_in, without_forbidden
 __all__ = ["SoapFault", "SoapService", "fault_in", "fault_of", "plain", "wsdl_of"]
 
 _MOST_DOCUMENTS = 100
+_CHATTY = ("zeep.xsd.types.simple", "zeep.xsd.types.any", "zeep.xsd.elements.attribute")
+"""They log values that are not of their type, as errors and with a traceback."""
 _ADDRESSING = re.compile(rb"<(?:\w+:)?UsingAddressing[\s/>]")
 
 
@@ -138,6 +140,7 @@ class SoapService:
     def _load(self, retry: RetryPolicy | None) -> Any:
         import zeep
 
+        silence(*_CHATTY)
         transport = self._transport = _transport_class()(self._http, self._wsdl, self._documents)
         transport.says("WSDL", retry)
         make_settings: Any = zeep.Settings
@@ -159,7 +162,8 @@ class SoapService:
         from zeep.exceptions import Error
 
         try:
-            yield
+            with our_call():
+                yield
         except MLConnectorError:
             raise
         except (

@@ -26,9 +26,9 @@ class Draft(Generic[P]):
 
     stream: str
     key: str
-    raw: Mapping[str, Any]
+    raw: Mapping[str, Any] = attrs.field(repr=False)
     record: P | None = None
-    address: str = ""
+    address: str = attrs.field(default="", repr=False)
     skip: str = ""
     error: RecordError | None = None
 

@@ -57,7 +57,7 @@ class Batch:
     """
 
     decisions: list[Decision]
-    claims: set[str]
+    claims: set[str] = attrs.field(repr=False)
     answers: list[Future[list[WriteResult]]] | None = None
     mark: HighWaterMark | None
     dropped: tuple[NoteKey, ...] = ()
