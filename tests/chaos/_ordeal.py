@@ -63,11 +63,14 @@ class Tally:
 class Ordeal:
     """An ERP, an audience and a state, and processes that run the pipeline between them."""
 
-    def __init__(self, system: str, nursery: Nursery, books: Books, *, store: str = "telling") -> None:
+    def __init__(
+        self, system: str, nursery: Nursery, books: Books, *, store: str = "telling", inactive: str = "unsubscribe"
+    ) -> None:
         # Whoever is killed does not log off; the ERP has room for those whose session has not expired yet.
         self.world = World(system, **({"seats": 1000} if system == "acumatica" else {}))
         self.cast, self.tally = Cast(), Tally()
         self._system, self._nursery, self._books, self.store = system, nursery, books, store
+        self._inactive = inactive
         self._worker: Worker | None = None
         self._answers = 0
         self._doomed_answer: int | None = None
@@ -120,6 +123,7 @@ class Ordeal:
             "store": self.store,
             "now": (self.world.clock() - behind).isoformat(),
             "full": full,
+            "inactive": self._inactive,
         }
 
     def begin(self, *, full: bool = False, behind: timedelta = timedelta(0)) -> Worker:

@@ -55,10 +55,13 @@ class Lab:
                 _drop_tables(books)
 
     @contextmanager
-    def pair(self, system: str) -> Iterator[tuple[Ordeal, Ordeal]]:
+    def pair(self, system: str, **options: Any) -> Iterator[tuple[Ordeal, Ordeal]]:
         """A world to be disturbed and one that never is."""
         with ExitStack() as stack:
-            yield stack.enter_context(self.ordeal(system)), stack.enter_context(self.ordeal(system))
+            yield (
+                stack.enter_context(self.ordeal(system, **options)),
+                stack.enter_context(self.ordeal(system, **options)),
+            )
 
     def judge(self, title: str, ours: Ordeal, theirs: Ordeal) -> None:
         """Note where the two differ."""
@@ -152,7 +155,8 @@ def once_at_each_commit(lab: Lab, system: str) -> None:
 def at_random(lab: Lab, system: str, seed: int) -> None:
     """Both sides change while runs die at any moment and answers fail; the end is that of one quiet run."""
     chance = Random(seed)
-    with lab.pair(system) as (ours, theirs):
+    inactive = chance.choice(["unsubscribe", "archive", "tag", "ignore"])
+    with lab.pair(system, inactive=inactive) as (ours, theirs):
         for ordeal in (ours, theirs):
             ordeal.open_chapter()
             opening(ordeal.world, ordeal.cast)
@@ -171,8 +175,9 @@ def at_random(lab: Lab, system: str, seed: int) -> None:
             for ordeal in (ours, theirs):
                 ordeal.open_chapter()
                 ordeal.undisturbed(full=True)
-        _stay_quiet(lab, f"{system}, seed {seed}", ours)
-        lab.judge(f"{system}, seed {seed}", ours, theirs)
+        title = f"{system}, seed {seed}, inactive={inactive}"
+        _stay_quiet(lab, title, ours)
+        lab.judge(title, ours, theirs)
 
 
 def _die_somewhere(ordeal: Ordeal, chance: Random) -> None:

@@ -130,7 +130,7 @@ def run(job: dict[str, Any], line: Line) -> None:
         retry=RetryPolicy.immediate(),
     )
     state = STORES[job["store"]](job["state"], job["prefix"], line, clock)
-    policy = SyncPolicy(reactivated="resubscribe", most_leaving=1)
+    policy = SyncPolicy(inactive=job["inactive"], reactivated="resubscribe", most_leaving=1)
     with SyncEngine(source_of(job), sink, state=state, name=NAME, policy=policy, clock=clock, progress=False) as engine:
         line.ask(owner=_lease.this_owner().rpartition(":")[0])
         try:
