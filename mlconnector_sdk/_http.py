@@ -256,8 +256,17 @@ class HttpClient:
             ContractError: the address is on another host, which must not see the credentials.
         """
         operation = operation or f"{method} {path.partition('?')[0]}"
-        url = self._place(path, operation)
-        request = self._client.build_request(method, url, params=params, content=content, headers=headers)
+        try:
+            url = self._place(path, operation)
+            request = self._client.build_request(method, url, params=params, content=content, headers=headers)
+        except httpx.InvalidURL:
+            # Its text quotes the address.
+            raise ContractError(
+                "the address holds signs that none can have",
+                system=self.system,
+                operation=operation,
+                reason="bad_address",
+            ) from None
 
         def attempt() -> HttpReply:
             return self._attempt(request, operation, reader, reads)
@@ -349,7 +358,10 @@ def checked_url(url: str, system: str) -> str:
     Raises:
         ConfigurationError: it is no absolute http or https address.
     """
-    parsed = httpx.URL(url) if "://" in url else None
+    try:
+        parsed = httpx.URL(url) if "://" in url else None
+    except httpx.InvalidURL:
+        parsed = None
     if parsed is None or parsed.scheme not in {"http", "https"} or not parsed.host:
         raise ConfigurationError("the address must start with https:// (or http://) and name a host", system=system)
     if parsed.userinfo:

@@ -20,6 +20,7 @@ from mlconnector_sdk._http import HttpClient, HttpReply, json_in, retry_after
 from mlconnector_sdk._json_stream import elements
 from mlconnector_sdk.auth import OAuth2Password, OAuth2Token
 from mlconnector_sdk.errors import (
+    ConfigurationError,
     ContractError,
     MappingError,
     MLConnectorError,
@@ -185,7 +186,11 @@ def test_what_is_honestly_packed_is_read(coding, body):
 
 @pytest.mark.parametrize(
     ("body", "error"),
-    [(gzip.compress(b'{"a": 1}' * 99, mtime=0)[:-9], UnavailableError), (b"no gzip at all", ContractError), (b"", None)],
+    [
+        (gzip.compress(b'{"a": 1}' * 99, mtime=0)[:-9], UnavailableError),
+        (b"no gzip at all", ContractError),
+        (b"", None),
+    ],
 )
 def test_packed_text_without_end_is_cut_off(body, error):
     """Half an archive is no answer, though its length be right; an empty one is an empty body."""
@@ -282,6 +287,20 @@ def test_a_path_stays_in_its_place(path):
         client.close()
 
         assert home.log == []
+
+
+@pytest.mark.parametrize("path", ["/a\x1f", "/a\nb", "/" + "a" * 70_000])
+def test_an_address_that_cannot_be_is_told(path):
+    """What no address can hold is an error of ours that does not quote it."""
+    with Thief() as home:
+        client = client_of(home)
+        with pytest.raises(ContractError, match="signs that none can have") as caught:
+            client.request("GET", path, operation="GET x")
+        client.close()
+
+    assert path not in str(caught.value)
+    with pytest.raises(ConfigurationError, match="must start with https"):
+        HttpClient("erp", f"https://erp{path}", judge=lambda reply, operation: None)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
