@@ -119,10 +119,10 @@ def asked_since(erp, since):
     return asked(erp, "customer")[0]["filter"]
 
 
-@pytest.mark.parametrize("fault", [{"status": 504}, {"status": None, "delay": 0.4}], ids=["gateway", "silence"])
+@pytest.mark.parametrize("fault", [{"status": 504}, {"status": None, "delay": 1.5}], ids=["gateway", "silence"])
 def test_a_page_that_takes_too_long_is_asked_for_with_half_the_rows(erp, fault):
     """The same cursor, fewer rows, and nothing is lost."""
-    with source_of(erp, api={"page_size": 40, "timeout": 0.2}, retry=RetryPolicy.immediate(1)) as source:
+    with source_of(erp, api={"page_size": 40, "timeout": 0.7}, retry=RetryPolicy.immediate(1)) as source:
         read(source, "suppliers")
         erp.log.clear()
         erp.fail_next(path="/xtrem/api", times=2, **fault)
