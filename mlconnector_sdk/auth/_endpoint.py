@@ -12,7 +12,7 @@ from authlib.oauth2.base import OAuth2Error
 from authlib.oauth2.client import OAuth2Client
 
 from .._bounds import CODINGS, SMALL_ANSWERS
-from .._http import HttpReply, guarded, looks_like_html, retry_after
+from .._http import HttpReply, guarded, looks_like_html, retry_after, trusted_roots
 from .._secret import Secret, revealed
 from .._version import __version__
 from ..errors import AuthenticationError, ContractError, MLConnectorError, RateLimitError, UnavailableError
@@ -124,7 +124,9 @@ class TokenEndpoint:
             return nullcontext(self._http)
         headers = {"User-Agent": f"mlconnector_sdk/{__version__}", "Accept-Encoding": CODINGS}
         hooks: dict[str, list[Callable[..., Any]]] = {"response": [SMALL_ANSWERS]}
-        return httpx.Client(timeout=httpx.Timeout(60.0, connect=10.0), headers=headers, event_hooks=hooks)
+        return httpx.Client(
+            timeout=httpx.Timeout(60.0, connect=10.0), headers=headers, event_hooks=hooks, verify=trusted_roots()
+        )
 
     def _client_over(self, session: httpx.Client) -> _Client:
         client = _Client(session, client_secret=revealed(self._client_secret), **self._settings)

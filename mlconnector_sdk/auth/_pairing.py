@@ -11,7 +11,7 @@ import attrs
 import httpx
 
 from .._bounds import CODINGS, SMALL_ANSWERS
-from .._http import HttpReply, guarded
+from .._http import HttpReply, guarded, trusted_roots
 from .._secret import Secret, not_empty, revealed
 from .._version import __version__
 from ..errors import AuthenticationError, ConfigurationError, ContractError, ReauthorizationRequiredError
@@ -171,7 +171,9 @@ class _Gateway:
         if self._http is not None:
             return self._http.post(self._token_url, content=body, headers=headers)
         hooks: dict[str, list[Callable[..., Any]]] = {"response": [SMALL_ANSWERS]}
-        with httpx.Client(timeout=httpx.Timeout(60.0, connect=10.0), event_hooks=hooks) as client:
+        with httpx.Client(
+            timeout=httpx.Timeout(60.0, connect=10.0), event_hooks=hooks, verify=trusted_roots()
+        ) as client:
             return client.post(self._token_url, content=body, headers=headers)
 
     def _token_in(self, reply: HttpReply) -> OAuth2Token:
