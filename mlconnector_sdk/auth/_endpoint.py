@@ -18,7 +18,15 @@ from .._version import __version__
 from ..errors import AuthenticationError, ContractError, MLConnectorError, RateLimitError, UnavailableError
 from ._tokens import Now, OAuth2Token, utc_now
 
-__all__ = ["OPERATION", "JudgeToken", "TokenEndpoint", "authorization_url", "general_refusal"]
+__all__ = [
+    "OPERATION",
+    "JudgeToken",
+    "TokenEndpoint",
+    "authorization_url",
+    "general_refusal",
+    "token_reply",
+    "token_session",
+]
 
 JudgeToken: TypeAlias = Callable[[HttpReply], MLConnectorError | None]
 """A system's own reading of a token answer, asked before the general one."""
@@ -104,7 +112,7 @@ class TokenEndpoint:
 
     def _ask(self, call: Callable[[Any], Any]) -> OAuth2Token:
         try:
-            with guarded(self._system, OPERATION), self._session() as session:
+            with guarded(self._system, OPERATION), token_session(self._http) as session:
                 return OAuth2Token.from_answer(call(self._client_over(session)), now=self._now())
         except OAuth2Error as error:
             raise self._placed(_refusal(str(error.error))) from None
@@ -119,15 +127,6 @@ class TokenEndpoint:
         except MLConnectorError as error:
             raise self._placed(error)  # noqa: B904  # the same error, with its place
 
-    def _session(self) -> AbstractContextManager[httpx.Client]:
-        if self._http is not None:
-            return nullcontext(self._http)
-        headers = {"User-Agent": f"mlconnector_sdk/{__version__}", "Accept-Encoding": CODINGS}
-        hooks: dict[str, list[Callable[..., Any]]] = {"response": [SMALL_ANSWERS]}
-        return httpx.Client(
-            timeout=httpx.Timeout(60.0, connect=10.0), headers=headers, event_hooks=hooks, verify=trusted_roots()
-        )
-
     def _client_over(self, session: httpx.Client) -> _Client:
         client = _Client(session, client_secret=revealed(self._client_secret), **self._settings)
         for hook in ("access_token_response", "refresh_token_response"):
@@ -135,8 +134,7 @@ class TokenEndpoint:
         return client
 
     def _checked(self, response: httpx.Response) -> httpx.Response:
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        reply = HttpReply(status=response.status_code, headers=headers, body=response.content)
+        reply = token_reply(response)
         error = (self._judge(reply) if self._judge else None) or general_refusal(reply)
         if error is not None:
             error.status_code = error.status_code or reply.status
@@ -146,6 +144,23 @@ class TokenEndpoint:
     def _placed(self, error: MLConnectorError) -> MLConnectorError:
         error.system, error.operation = self._system, OPERATION
         return error
+
+
+def token_session(http: httpx.Client | None) -> AbstractContextManager[httpx.Client]:
+    """The caller's client, which stays open, or one for a single exchange."""
+    if http is not None:
+        return nullcontext(http)
+    headers = {"User-Agent": f"mlconnector_sdk/{__version__}", "Accept-Encoding": CODINGS}
+    hooks: dict[str, list[Callable[..., Any]]] = {"response": [SMALL_ANSWERS]}
+    return httpx.Client(
+        timeout=httpx.Timeout(60.0, connect=10.0), headers=headers, event_hooks=hooks, verify=trusted_roots()
+    )
+
+
+def token_reply(response: httpx.Response) -> HttpReply:
+    """A token answer as our judges read answers."""
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return HttpReply(status=response.status_code, headers=headers, body=response.content)
 
 
 def authorization_url(

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import attrs
 import httpx
 
-from .._bounds import CODINGS, SMALL_ANSWERS
-from .._http import HttpReply, guarded, trusted_roots
+from .._http import HttpReply, guarded
 from .._secret import Secret, not_empty, revealed
-from .._version import __version__
 from ..errors import AuthenticationError, ConfigurationError, ContractError, ReauthorizationRequiredError
-from ._endpoint import OPERATION, general_refusal
+from ._endpoint import OPERATION, general_refusal, token_reply, token_session
 from ._tokens import LoadToken, Now, OAuth2Token, SaveToken, TokenFlow, utc_now
 
 __all__ = ["CloudPairing"]
@@ -153,28 +151,9 @@ class _Gateway:
             **values,
         }
         body = json.dumps({pairing.names.get(name, name): value for name, value in values.items()})
-        with guarded(self._system, OPERATION):
-            response = self._send(body)
-        reply = HttpReply(
-            status=response.status_code,
-            headers={name.lower(): value for name, value in response.headers.items()},
-            body=response.content,
-        )
-        return self._token_in(reply)
-
-    def _send(self, body: str) -> httpx.Response:
-        headers = {
-            "Content-Type": "application/json",
-            "User-Agent": f"mlconnector_sdk/{__version__}",
-            "Accept-Encoding": CODINGS,
-        }
-        if self._http is not None:
-            return self._http.post(self._token_url, content=body, headers=headers)
-        hooks: dict[str, list[Callable[..., Any]]] = {"response": [SMALL_ANSWERS]}
-        with httpx.Client(
-            timeout=httpx.Timeout(60.0, connect=10.0), event_hooks=hooks, verify=trusted_roots()
-        ) as client:
-            return client.post(self._token_url, content=body, headers=headers)
+        with guarded(self._system, OPERATION), token_session(self._http) as session:
+            response = session.post(self._token_url, content=body, headers={"Content-Type": "application/json"})
+        return self._token_in(token_reply(response))
 
     def _token_in(self, reply: HttpReply) -> OAuth2Token:
         where: dict[str, Any] = {"system": self._system, "operation": OPERATION, "status_code": reply.status}

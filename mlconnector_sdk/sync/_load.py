@@ -169,7 +169,7 @@ class Loader:
             answer: Future[list[WriteResult]] = Future()
             answer.set_result(results[:count])
             batch.answers, results = [answer], results[count:]
-        waiting[-1].dropped = noted
+        waiting[-1].dropped += noted
 
     def drain(self, decider: Decider, report: StreamReport) -> None:
         """Wait for every batch under way and commit it."""

@@ -226,7 +226,6 @@ class Run:
         parts.announce(StreamStarted(job_id=self._report.job_id, stream=stream, full=window.is_full))
         tracker = MarkTracker(stream, window, mark)
         seen = SeenKeys() if window.is_full and mark is not None and stream != "orders" else None
-        dropped: tuple[NoteKey, ...] = ()
         if stream == "orders":
             dropped = self._load_orders(spec, window, tracker, report, mark)
         else:
