@@ -114,6 +114,10 @@ class Fault:
         drop: `"before"` closes the connection before the request is handled, `"after"` handles it and closes the
             connection without an answer, so that a write was applied and the client cannot know.
         truncate: send only that many bytes of the true body under its full Content-Length.
+        alter: given the true answer, what is sent instead: cut off, out of order, with a link that leads nowhere.
+        instead: given the request, the one that is answered in its place, as by a cache that mixes answers up; a page
+            that comes twice, for example.
+        meanwhile: called before the request is handled: a session ends, a record changes.
         delay: seconds to wait before anything else.
         method, path: only requests with this method / whose decoded path contains this text.
         nth: only the nth matching request (1-based); `every`: only each k-th matching request.
@@ -125,6 +129,9 @@ class Fault:
     headers: Mapping[str, str] = attrs.field(factory=dict)
     drop: str | None = attrs.field(default=None, validator=attrs.validators.in_([None, "before", "after"]))
     truncate: int | None = None
+    alter: Callable[[Reply], Reply] | None = None
+    instead: Callable[[Request], Request] | None = None
+    meanwhile: Callable[[], object] | None = None
     delay: float = 0.0
     method: str | None = None
     path: str | None = None
@@ -246,9 +253,13 @@ class FakeServer:
         with self.lock:
             for hook in list(self.before_each):
                 hook(request)
-            reply = self.handle(request)
+            if fault and fault.meanwhile:
+                fault.meanwhile()
+            reply = self.handle(fault.instead(request) if fault and fault.instead else request)
         if fault and fault.drop == "after":
             return None, None
+        if fault and fault.alter:
+            reply = fault.alter(reply)
         return reply, fault.truncate if fault else None
 
     def _matching_fault(self, request: Request) -> Fault | None:
