@@ -35,6 +35,7 @@ from .models import (
     Note,
     OrderWrite,
     Page,
+    Pruned,
     Record,
     Store,
     StreamName,
@@ -385,6 +386,15 @@ class StateStore(Protocol):
         self, pipeline: str, *, stream: str | None = None, key: str | None = None, job_id: str | None = None
     ) -> Iterator[AuditEntry]:
         """Audit entries, oldest first, without holding them all in memory."""
+        ...
+
+    def prune(self, pipeline: str, *, before: datetime, kinds: Collection[str] = (), most: int = 1000) -> Pruned:
+        """Remove what is older than `before`, in one transaction; returns how much that was, all zero at the end.
+
+        Up to `most` audit entries and as many notes of these kinds go, and a lease that ran out before then is given
+        back, its fencing number kept. Dead letters, links, suppressions, marks and other notes never go. It needs no
+        lease, and disturbs no run.
+        """
         ...
 
     def close(self) -> None:

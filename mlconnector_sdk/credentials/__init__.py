@@ -6,8 +6,8 @@ shows nothing but its name.
 """
 
 from ._environment import EnvironmentSecrets
-from ._keys import KeyRing
+from ._keys import Key, KeyRing, ring_on_demand
 from ._references import SecretReference
 from ._vault import EncryptedVault
 
-__all__ = ["EncryptedVault", "EnvironmentSecrets", "KeyRing", "SecretReference"]
+__all__ = ["EncryptedVault", "EnvironmentSecrets", "Key", "KeyRing", "SecretReference", "ring_on_demand"]

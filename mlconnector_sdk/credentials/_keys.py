@@ -6,14 +6,16 @@ import base64
 import hashlib
 import os
 import re
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from cryptography.fernet import Fernet, InvalidToken
 
 from ..errors import VaultError
 
-__all__ = ["KeyRing"]
+__all__ = ["Key", "KeyRing", "ring_on_demand"]
 
 _CURE = "make one with KeyRing.generate()"
 _SEALED = re.compile(r"([0-9a-f]{8})\.([A-Za-z0-9_-]+={0,2})")
@@ -141,6 +143,30 @@ class KeyRing:
             return self._fernets[name].decrypt(token.encode()) if exact else None
         except (ValueError, InvalidToken):
             return None
+
+
+Key: TypeAlias = KeyRing | str | Callable[[], KeyRing | str]
+"""A key ring, the text of one or more keys, or a function that gives either and is called when first needed."""
+
+
+def ring_on_demand(key: Key) -> Callable[[], KeyRing]:
+    """What gives the ring, and asks for it once, by one thread at a time.
+
+    Raises:
+        VaultError: a text holds no keys; a function is asked later.
+    """
+    known = [KeyRing.from_text(key) if isinstance(key, str) else key] if not callable(key) else []
+    asking = threading.Lock()
+
+    def ring() -> KeyRing:
+        with asking:
+            if not known:
+                assert callable(key)
+                given = key()
+                known.append(KeyRing.from_text(given) if isinstance(given, str) else given)
+            return known[0]
+
+    return ring
 
 
 def _opened(key: str, which: str) -> tuple[str, Fernet]:

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 from ..auth import OAuth2Token
 from ..errors import VaultError
 from ..protocols import SealedStore, StateStore
 from ._file import VaultFile
-from ._keys import KeyRing
+from ._keys import Key, KeyRing, ring_on_demand
 from ._references import SecretReference
 from ._tokens import plain_token, token_in
 
-__all__ = ["EncryptedVault", "Key"]
-
-Key: TypeAlias = KeyRing | str | Callable[[], KeyRing | str]
-"""A key ring, the text of one or more keys, or a function that gives either."""
+__all__ = ["EncryptedVault"]
 
 _LONGEST_NAME = 255
 
@@ -62,8 +58,7 @@ class EncryptedVault:
         else:
             raise VaultError(f"a {type(path_or_store).__name__} keeps no secrets: name a file", reason="vault_file")
         self._key: Key = KeyRing.from_text(key) if isinstance(key, str) else key
-        self._known: KeyRing | None = None
-        self._asking = threading.Lock()
+        self._ring = ring_on_demand(self._key)
 
     def __repr__(self) -> str:
         return f"<EncryptedVault {self._entries!r}>"
@@ -197,13 +192,6 @@ class EncryptedVault:
                 return True
             sealed = self._entries.sealed([name]).get(name)
         return False
-
-    def _ring(self) -> KeyRing:
-        with self._asking:
-            if self._known is None:
-                given = self._key() if callable(self._key) else self._key
-                self._known = KeyRing.from_text(given) if isinstance(given, str) else given
-            return self._known
 
     def _recognise(self, entries: Mapping[str, str]) -> None:
         """Refuse to write with a wrong key what nobody else could read."""

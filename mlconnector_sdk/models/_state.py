@@ -22,6 +22,8 @@ __all__ = [
     "Link",
     "Note",
     "OutcomeKind",
+    "Pruned",
+    "ReplayedFrom",
     "Suppression",
     "hidden_address",
 ]
@@ -29,6 +31,8 @@ __all__ = [
 OutcomeKind: TypeAlias = Literal["created", "updated", "unchanged", "skipped", "dead"]
 """What became of one record of a run."""
 
+ReplayedFrom: TypeAlias = Literal["", "fresh", "kept"]
+"""Whose data a replay loaded: the ERP's present ones, or the payload that was kept; `""` where nothing was replayed."""
 
 _HIDDEN = "hidden:"
 
@@ -106,6 +110,9 @@ class DeadLetter:
         payload: the ERP's row as read, so that nothing is lost even if the ERP forgets it.
         fingerprint: of the payload that was refused; the same payload is not sent again by a poll.
         attempts: how often it was tried, replays included.
+        first_at, last_at: when it was set aside, and when it was tried last.
+        first_job_id, job_id: the jobs that did so.
+        status_code, request_id: of the answer that refused it; `None` where it was not sent.
     """
 
     stream: str
@@ -117,6 +124,7 @@ class DeadLetter:
     attempts: int = 1
     first_at: datetime
     last_at: datetime
+    first_job_id: str = ""
     job_id: str
     status_code: int | None = None
     request_id: str | None = None
@@ -159,7 +167,15 @@ class Note:
 
 @attrs.frozen(kw_only=True)
 class AuditEntry:
-    """What a run did with one record; `stream` `""` concerns the run itself."""
+    """What a run did with one record; `stream` `""` concerns the run itself.
+
+    Attributes:
+        attempts: how often what decided it was sent, repeats after faults included; of a record that nothing was sent
+            for, how often it was tried, this time included.
+        request_id: the far side's id of the request that decided it, which its support asks for. `None` where nothing
+            was sent, and where the far side tells none: of orders loaded in batches `message` names the batch.
+        replayed: of a replay, whose data were loaded.
+    """
 
     at: datetime
     job_id: str
@@ -170,6 +186,19 @@ class AuditEntry:
     message: str = ""
     attempts: int = 1
     request_id: str | None = None
+    replayed: ReplayedFrom = ""
+
+
+@attrs.frozen(kw_only=True)
+class Pruned:
+    """How much was removed because it was old: audit entries, notes that nobody needs, and leases that ran out."""
+
+    audit: int = 0
+    notes: int = 0
+    leases: int = 0
+
+    def __add__(self, other: Pruned) -> Pruned:
+        return Pruned(audit=self.audit + other.audit, notes=self.notes + other.notes, leases=self.leases + other.leases)
 
 
 @attrs.frozen(kw_only=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import attrs
 
 from ..cursors import HighWaterMark
 from ..errors import LeaseHeldError, LeaseLostError, StateError
-from ..models import AuditEntry, Checkpoint, DeadLetter, Lease, Link, Note, Suppression
+from ..models import AuditEntry, Checkpoint, DeadLetter, Lease, Link, Note, Pruned, Suppression
 from ._rows import (
     AUDIT_COLUMNS,
     PARTY_STREAMS,
@@ -23,11 +23,15 @@ from ._rows import (
     load_mark,
     load_note,
     load_suppressions,
+    microseconds,
     require_lease_terms,
+    require_prune_terms,
     suppression_places,
 )
 
 __all__ = ["MemoryStateStore"]
+
+_AUDIT_AT = AUDIT_COLUMNS.index("at")
 
 
 @attrs.define
@@ -62,6 +66,18 @@ class _Pipeline:
             scrubbed = set(rows.scrubbed)
             self.audit[:] = [_without_message(row) if (row[3], row[4]) in scrubbed else row for row in self.audit]
         self.audit.extend(rows.audit)
+
+    def prune(self, before: datetime, kinds: Collection[str], most: int) -> Pruned:
+        moment = microseconds(before)
+        old = {place for place, row in enumerate(self.audit) if row[_AUDIT_AT] < moment}
+        old = set(sorted(old)[:most])
+        self.audit[:] = [row for place, row in enumerate(self.audit) if place not in old]
+        notes = [place for place, row in sorted(self.notes.items()) if place[0] in kinds and row[-1] < moment][:most]
+        for place in notes:
+            del self.notes[place]
+        ran_out = self.holder is not None and self.holder.expires_at < before
+        self.holder = None if ran_out else self.holder
+        return Pruned(audit=len(old), notes=len(notes), leases=int(ran_out))
 
     def _place(self, place: tuple[str, str], link: Row) -> None:
         before = self.links.get(place)
@@ -188,6 +204,12 @@ class MemoryStateStore:
         for row in rows:
             if job_id in (None, row[2]) and stream in (None, row[3]) and key in (None, row[4]):
                 yield load_audit_entry(row[1:])
+
+    def prune(self, pipeline: str, *, before: datetime, kinds: Collection[str] = (), most: int = 1000) -> Pruned:
+        """See `StateStore.prune`."""
+        require_prune_terms(before)
+        with self._lock:
+            return self._state(pipeline).prune(before, kinds, most)
 
     def sealed(self, names: Sequence[str] | None = None) -> dict[str, str]:
         """See `SealedStore.sealed`."""

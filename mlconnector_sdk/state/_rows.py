@@ -32,6 +32,7 @@ __all__ = [
     "SUPPRESSION_COLUMNS",
     "CheckpointRows",
     "Row",
+    "Seal",
     "checkpoint_rows",
     "from_microseconds",
     "load_audit_entry",
@@ -42,10 +43,14 @@ __all__ = [
     "load_suppressions",
     "microseconds",
     "require_lease_terms",
+    "require_prune_terms",
     "suppression_places",
 ]
 
 Row: TypeAlias = tuple[Any, ...]
+
+Seal: TypeAlias = Callable[[tuple[str, ...], str], str]
+"""What makes of a payload's text what is kept at this place, or the reverse."""
 
 # The narrowest index among the databases (MySQL, 3072 bytes) holds pipeline + stream + key and pipeline + address +
 # stream at four bytes a character.
@@ -64,12 +69,13 @@ LINK_COLUMNS = (
 )
 DEAD_LETTER_COLUMNS = (
     *("pipeline", "stream", "key", "reason", "message", "payload", "fingerprint", "attempts", "first_at", "last_at"),
-    *("job_id", "status_code", "request_id"),
+    *("job_id", "first_job_id", "status_code", "request_id"),
 )
 SUPPRESSION_COLUMNS = ("pipeline", "address", "reason", "origin", "at")
 NOTE_COLUMNS = ("pipeline", "kind", "key", "payload", "at")
 AUDIT_COLUMNS = (
     *("pipeline", "at", "job_id", "stream", "key", "outcome", "reason", "message", "attempts", "request_id"),
+    "replayed",
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -114,6 +120,12 @@ def require_lease_terms(pipeline: str, owner: str, now: datetime) -> None:
         raise StateError(str(error)) from error
 
 
+def require_prune_terms(before: datetime) -> None:
+    """Raises `StateError` for a time without zone."""
+    if before.tzinfo is None:
+        raise StateError("prune: before which moment? A time needs its zone")
+
+
 def _readable(text: str | None) -> str | None:
     """Free text from the far side without the characters that some database refuses; it is read by people only."""
     if text is None or (text.isascii() and "\0" not in text):
@@ -123,6 +135,10 @@ def _readable(text: str | None) -> str | None:
 
 def _dump_payload(payload: Mapping[str, Any]) -> str:
     return json.dumps(_plain(payload), separators=(",", ":"))
+
+
+def _in_the_clear(_place: tuple[str, ...], text: str) -> str:
+    return text
 
 
 def _plain(value: Any) -> Any:
@@ -156,6 +172,11 @@ _REVIVE: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
+def _load_payload(text: str) -> dict[str, Any]:
+    payload: dict[str, Any] = json.loads(text, object_hook=_revive)
+    return payload
+
+
 def _revive(value: dict[str, Any]) -> Any:
     return _REVIVE[value[_TAG]](value["of"]) if _TAG in value else value
 
@@ -176,10 +197,11 @@ class CheckpointRows:
     audit: list[Row]
 
 
-def checkpoint_rows(checkpoint: Checkpoint) -> CheckpointRows:
+def checkpoint_rows(checkpoint: Checkpoint, seal: Seal = _in_the_clear) -> CheckpointRows:
     """Every row of a checkpoint, before anything is written.
 
     Raises:
+        VaultError: a payload cannot be sealed.
         StateError: a value cannot be stored: a key too long, a time without zone, a payload that is not plain.
     """
     pipeline, mark = checkpoint.pipeline, checkpoint.mark
@@ -187,11 +209,11 @@ def checkpoint_rows(checkpoint: Checkpoint) -> CheckpointRows:
         return CheckpointRows(
             mark=None if mark is None else _mark_row(pipeline, mark),
             links={(link.stream, link.key): _link_row(pipeline, link) for link in checkpoint.links},
-            dead_letters={(d.stream, d.key): _dead_letter_row(pipeline, d) for d in checkpoint.dead_letters},
+            dead_letters={(d.stream, d.key): _dead_letter_row(pipeline, d, seal) for d in checkpoint.dead_letters},
             settled=list(checkpoint.settled),
             suppressions={s.address: _suppression_row(pipeline, s) for s in checkpoint.suppressions},
             lifted=list(checkpoint.lifted),
-            notes={(note.kind, note.key): _note_row(pipeline, note) for note in checkpoint.notes},
+            notes={(note.kind, note.key): _note_row(pipeline, note, seal) for note in checkpoint.notes},
             dropped=list(checkpoint.dropped),
             scrubbed=list(checkpoint.scrubbed),
             audit=[_audit_row(pipeline, entry) for entry in checkpoint.audit],
@@ -261,37 +283,41 @@ def load_link(row: Sequence[Any]) -> Link:
     )
 
 
-def _dead_letter_row(pipeline: str, letter: DeadLetter) -> Row:
+def _dead_letter_row(pipeline: str, letter: DeadLetter, seal: Seal) -> Row:
+    stream, key = _exact(letter.stream, STREAM_LENGTH, "stream name"), _exact(letter.key, KEY_LENGTH, "record key")
     return (
         pipeline,
-        _exact(letter.stream, STREAM_LENGTH, "stream name"),
-        _exact(letter.key, KEY_LENGTH, "record key"),
+        stream,
+        key,
         letter.reason,
         _readable(letter.message),
-        _dump_payload(letter.payload),
+        seal(("dead letter", pipeline, stream, key), _dump_payload(letter.payload)),
         letter.fingerprint,
         letter.attempts,
         microseconds(letter.first_at),
         microseconds(letter.last_at),
         letter.job_id,
+        letter.first_job_id,
         letter.status_code,
         letter.request_id,
     )
 
 
-def load_dead_letter(row: Sequence[Any]) -> DeadLetter:
-    """A dead letter from its row without pipeline."""
-    stream, key, reason, message, payload, fingerprint, attempts, first_at, last_at, job_id, status, request_id = row
+def load_dead_letter(row: Sequence[Any], pipeline: str = "", unseal: Seal = _in_the_clear) -> DeadLetter:
+    """A dead letter from its row without pipeline. Raises `VaultError` when its payload cannot be opened."""
+    stream, key, reason, message, payload, fingerprint, attempts, first_at, last_at, *rest = row
+    job_id, first_job_id, status, request_id = rest
     return DeadLetter(
         stream=stream,
         key=key,
         reason=reason,
         message=message,
-        payload=json.loads(payload, object_hook=_revive),
+        payload=_load_payload(unseal(("dead letter", pipeline, stream, key), payload)),
         fingerprint=fingerprint,
         attempts=attempts,
         first_at=from_microseconds(first_at),
         last_at=from_microseconds(last_at),
+        first_job_id=first_job_id,
         job_id=job_id,
         status_code=status,
         request_id=request_id,
@@ -325,15 +351,17 @@ def _load_suppression(row: Sequence[Any]) -> Suppression:
     return Suppression(address=address, reason=reason, origin=origin, at=from_microseconds(at))
 
 
-def _note_row(pipeline: str, note: Note) -> Row:
+def _note_row(pipeline: str, note: Note, seal: Seal) -> Row:
     kind, key = _exact(note.kind, STREAM_LENGTH, "kind of note"), _exact(note.key, KEY_LENGTH, "key of a note")
-    return (pipeline, kind, key, _dump_payload(note.payload), microseconds(note.at))
+    payload = seal(("note", pipeline, kind, key), _dump_payload(note.payload))
+    return (pipeline, kind, key, payload, microseconds(note.at))
 
 
-def load_note(row: Sequence[Any]) -> Note:
-    """A note from its row without pipeline."""
+def load_note(row: Sequence[Any], pipeline: str = "", unseal: Seal = _in_the_clear) -> Note:
+    """A note from its row without pipeline. Raises `VaultError` when its payload cannot be opened."""
     kind, key, payload, at = row
-    return Note(kind=kind, key=key, payload=json.loads(payload, object_hook=_revive), at=from_microseconds(at))
+    found = _load_payload(unseal(("note", pipeline, kind, key), payload))
+    return Note(kind=kind, key=key, payload=found, at=from_microseconds(at))
 
 
 def _audit_row(pipeline: str, entry: AuditEntry) -> Row:
@@ -348,12 +376,13 @@ def _audit_row(pipeline: str, entry: AuditEntry) -> Row:
         _readable(entry.message),
         entry.attempts,
         entry.request_id,
+        entry.replayed,
     )
 
 
 def load_audit_entry(row: Sequence[Any]) -> AuditEntry:
     """An audit entry from its row without pipeline."""
-    at, job_id, stream, key, outcome, reason, message, attempts, request_id = row
+    at, job_id, stream, key, outcome, reason, message, attempts, request_id, replayed = row
     return AuditEntry(
         at=from_microseconds(at),
         job_id=job_id,
@@ -364,4 +393,5 @@ def load_audit_entry(row: Sequence[Any]) -> AuditEntry:
         message=message,
         attempts=attempts,
         request_id=request_id,
+        replayed=replayed,
     )

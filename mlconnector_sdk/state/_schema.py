@@ -132,7 +132,7 @@ class Tables:
             "dead_letters",
             *(_key("pipeline", PIPELINE_LENGTH), _key("stream", STREAM_LENGTH), _key("key", KEY_LENGTH)),
             *(_text("reason"), _text("message"), _text("payload"), _text("fingerprint"), _number("attempts")),
-            *(_number("first_at"), _number("last_at"), _text("job_id")),
+            *(_number("first_at"), _number("last_at"), _text("job_id"), _text("first_job_id")),
             *(_number("status_code", nullable=True), _text("request_id", nullable=True)),
         )
 
@@ -146,7 +146,7 @@ class Tables:
             Column("stream", _exact(STREAM_LENGTH), nullable=False),
             Column("key", _exact(KEY_LENGTH), nullable=False),
             *(_text("outcome"), _text("reason"), _text("message"), _number("attempts")),
-            _text("request_id", nullable=True),
+            *(_text("request_id", nullable=True), _text("replayed")),
         )
         self._index("audit_by_pipeline", table.c.pipeline, table.c.id)
         self._index("audit_by_record", table.c.pipeline, table.c.stream, table.c.key)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from sqlalchemy import (
@@ -28,8 +29,9 @@ from sqlalchemy.exc import IntegrityError
 
 from ..cursors import HighWaterMark
 from ..errors import LeaseHeldError, LeaseLostError, StateError
-from ..models import AuditEntry, Checkpoint, DeadLetter, Lease, Link, Note, Suppression
+from ..models import AuditEntry, Checkpoint, DeadLetter, Lease, Link, Note, Pruned, Suppression
 from ._database import create_private_file, open_engine, translated_errors
+from ._pruning import prune
 from ._rows import (
     AUDIT_COLUMNS,
     DEAD_LETTER_COLUMNS,
@@ -49,11 +51,16 @@ from ._rows import (
     load_suppressions,
     microseconds,
     require_lease_terms,
+    require_prune_terms,
     suppression_places,
 )
 from ._schema import Tables, migrate
+from ._sealing import Sealer, reseal
 from ._vault import exchange, load_sealed
 from ._writes import Appender, Blanker, Eraser, Replacer
+
+if TYPE_CHECKING:
+    from ..credentials import Key
 
 __all__ = ["SQLStateStore", "SQLiteStateStore"]
 
@@ -76,20 +83,30 @@ class SQLStateStore:
         url_or_engine: an SQLAlchemy URL, or an engine of the caller's, which `close` then leaves open.
         table_prefix: what the names of all tables begin with.
         schema: the database schema that holds them; it must exist.
+        key: seals what holds rows of the ERP or addresses in a payload (dead letters and notes); the same as for
+            `EncryptedVault`: a `KeyRing`, a text of keys, or a function that gives either. What was kept in the clear
+            before stays readable; `reseal` seals it too.
 
     Raises:
         ConfigurationError: the URL cannot be read.
         MissingDependencyError: the database driver is not installed.
+        VaultError: the key is none; from any method, when a payload was sealed with another key than those given.
         StateError: from any method, when the database refuses, is out of reach, or was written by a newer version.
     """
 
     def __init__(
-        self, url_or_engine: str | URL | Engine, *, table_prefix: str = "mlconnector_", schema: str | None = None
+        self,
+        url_or_engine: str | URL | Engine,
+        *,
+        table_prefix: str = "mlconnector_",
+        schema: str | None = None,
+        key: Key | None = None,
     ) -> None:
         self._owned = not isinstance(url_or_engine, Engine)
         self._engine = url_or_engine if isinstance(url_or_engine, Engine) else open_engine(url_or_engine)
         self._tables = Tables(table_prefix, schema)
         self._look_ups = _LookUps(self._tables)
+        self._sealer = Sealer(key)
         self._opening = threading.Lock()
         self._writes: _Writes | None = None
 
@@ -154,9 +171,11 @@ class SQLStateStore:
         """See `StateStore.commit`."""
         if checkpoint.pipeline != lease.pipeline:
             raise StateError(f"a lease on {lease.pipeline!r} cannot commit to {checkpoint.pipeline!r}")
-        rows = checkpoint_rows(checkpoint)
+        rows = checkpoint_rows(checkpoint, self._sealer.seal)
         with self._writing() as connection:
             self._hold(connection, lease)
+            if rows.dead_letters or rows.notes:
+                self._sealer.recognise(connection, self._tables)
             self._open().apply(connection, checkpoint.pipeline, rows)
 
     def mark(self, pipeline: str, stream: str) -> HighWaterMark | None:
@@ -197,11 +216,12 @@ class SQLStateStore:
         """See `StateStore.dead_letters`."""
         c = self._tables.dead_letters.c
         wanted = select(*_columns(c, DEAD_LETTER_COLUMNS)).where(c.pipeline == pipeline)
+        load = partial(load_dead_letter, pipeline=pipeline, unseal=self._sealer.unseal)
         for name in self._dead_streams(pipeline) if stream is None else [stream]:
             of_stream = wanted.where(c.stream == name)
             chunks = [of_stream] if keys is None else [of_stream.where(c.key.in_(chunk)) for chunk in _chunked(keys)]
             for chunk in chunks:
-                yield from map(load_dead_letter, self._in_chunks(chunk, c.key))
+                yield from map(load, self._in_chunks(chunk, c.key))
 
     def _dead_streams(self, pipeline: str) -> Sequence[str]:
         c = self._tables.dead_letters.c
@@ -213,8 +233,9 @@ class SQLStateStore:
         """See `StateStore.notes`."""
         c = self._tables.notes.c
         wanted = select(*_columns(c, NOTE_COLUMNS)).where(c.pipeline == pipeline, c.kind == kind)
+        load = partial(load_note, pipeline=pipeline, unseal=self._sealer.unseal)
         for chunk in [wanted] if keys is None else [wanted.where(c.key.in_(some)) for some in _chunked(keys)]:
-            yield from map(load_note, self._in_chunks(chunk, c.key))
+            yield from map(load, self._in_chunks(chunk, c.key))
 
     def audit(
         self, pipeline: str, *, stream: str | None = None, key: str | None = None, job_id: str | None = None
@@ -225,6 +246,24 @@ class SQLStateStore:
         for column, value in ((c.stream, stream), (c.key, key), (c.job_id, job_id)):
             wanted = wanted if value is None else wanted.where(column == value)
         return (load_audit_entry(row[:-1]) for row in self._in_chunks(wanted, c.id))
+
+    def prune(self, pipeline: str, *, before: datetime, kinds: Collection[str] = (), most: int = 1000) -> Pruned:
+        """See `StateStore.prune`."""
+        require_prune_terms(before)
+        moment = microseconds(before)
+        with self._writing() as connection:
+            return prune(connection, self._tables, pipeline, before=moment, kinds=kinds, most=most)
+
+    def reseal(self) -> int:
+        """Seal with the newest key what lies in the clear or was sealed with an older one, for all pipelines.
+
+        Returns how many payloads that were. Runs may go on meanwhile, if they have the newest key as well; it may be
+        broken off and repeated.
+
+        Raises:
+            VaultError: the store has no key, or some payloads cannot be read; all others are sealed anew.
+        """
+        return reseal(self._sealer, self._tables, self._writing)
 
     def sealed(self, names: Sequence[str] | None = None) -> dict[str, str]:
         """See `SealedStore.sealed`. The table is one for all pipelines."""
@@ -310,13 +349,18 @@ class SQLiteStateStore(SQLStateStore):
         >>> store.mark("acme", "customers") is None
         True
 
+    Args:
+        path: the file; its directory must exist.
+        key: seals payloads, see `SQLStateStore`.
+
     Raises:
+        VaultError: the key is none; from any method, when a payload was sealed with another key than those given.
         StateError: from any method, when the directory is missing or cannot be written, or the file is no database.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, key: Key | None = None) -> None:
         self._path = Path(path)
-        super().__init__(URL.create("sqlite", database=os.fspath(path)))
+        super().__init__(URL.create("sqlite", database=os.fspath(path)), key=key)
 
     def __repr__(self) -> str:
         return f"<SQLiteStateStore {self._path}>"

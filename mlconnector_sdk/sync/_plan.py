@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +19,7 @@ from ..models import (
     MergeField,
     Note,
     OrderWrite,
+    Pruned,
     Store,
     Suppression,
     WriteResult,
@@ -142,6 +143,9 @@ class StateOverlay:
         self, pipeline: str, *, stream: str | None = None, key: str | None = None, job_id: str | None = None
     ) -> Iterator[AuditEntry]:
         return self._state.audit(pipeline, stream=stream, key=key, job_id=job_id)
+
+    def prune(self, pipeline: str, *, before: datetime, kinds: Collection[str] = (), most: int = 1000) -> Pruned:
+        return Pruned()
 
     def acquire(self, pipeline: str, owner: str, *, now: datetime, duration: timedelta) -> Lease:
         return Lease(pipeline=pipeline, owner=owner, fencing=0, expires_at=now + duration)

@@ -9,7 +9,7 @@ import attrs
 from ..models import AuditEntry, Lease, Suppression, hidden_address
 from ..protocols import StateStore
 from ._lease_contract import NOW, commit
-from ._note_contract import NoteContract
+from ._prune_contract import PruneContract
 
 __all__ = ["ErasureContract"]
 
@@ -22,7 +22,7 @@ def _hidden(address: str) -> Suppression:
     return Suppression(address=hidden_address(address), reason="erased", origin="erasure", at=NOW)
 
 
-class ErasureContract(NoteContract):
+class ErasureContract(PruneContract):
     """An address that is kept as a hash is found all the same, and what was said about a record can be taken back."""
 
     def test_a_hidden_suppression_is_found_by_its_address(self, store: StateStore, lease: Lease) -> None:
