@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
 
 import attrs
 import backoff
 
+from ._stopping import pause
 from .errors import RateLimitError, ServerFaultError, TransientError
 
 __all__ = ["RetryPolicy"]
@@ -32,7 +33,7 @@ class RetryPolicy:
 
     The pause before try *n* is `first_wait * 2 ** (n - 1)`, at most `longest_wait`, plus up to a quarter of it at
     random. A pause the far side asked for (`Retry-After`) is kept in full: the random part is only ever added. When
-    the pause would pass `within`, the error is raised at once instead of waiting in vain.
+    the pause would pass `within`, the error is raised at once instead of waiting in vain, and says what was asked for.
 
     Attributes:
         attempts: calls in all, the first included.
@@ -63,33 +64,39 @@ class RetryPolicy:
         Args:
             on_wait: told the error, the pause in seconds and the number of failed calls before each pause.
             repeatable: a repeat is harmless. If not, only errors that prove nothing was done are repeated.
+
+        A pause ends at once when the run it belongs to is stopped; then nothing is repeated.
         """
         started = time.monotonic()
-        tries = 0
+        tries, wait = 0, 0.0
 
         def give_up(error: Exception) -> bool:
             assert isinstance(error, TransientError)
-            nonlocal tries
+            nonlocal tries, wait
             tries += 1
             if not repeatable and not isinstance(error, RateLimitError):
                 return True
             faulty = isinstance(error, ServerFaultError)
             allowed = min(self.attempts, self.fault_attempts) if faulty else self.attempts
-            pause = self.wait_before_retry(error, tries)
-            return tries >= allowed or time.monotonic() - started + pause > self.within
+            wanted = self.wait_before_retry(error, tries)
+            left = self.within - (time.monotonic() - started)
+            wait = min(wanted + random.uniform(0, wanted / 4), max(wanted, left))
+            return tries >= allowed or wanted > left
 
-        def pauses() -> Generator[float, Any, None]:
-            error = yield 0.0
-            while True:
-                pause = self.wait_before_retry(error, tries)
-                error = yield pause + random.uniform(0, pause / 4)
-
-        def announce(details: Any) -> None:
+        def wait_out(details: Any) -> None:
             if on_wait is not None:
-                on_wait(details["exception"], details["wait"], details["tries"])
+                on_wait(details["exception"], wait, tries)
+            pause(wait)
 
-        # backoff's own jitter may shorten a pause the far side asked for, so it is off and ours only adds.
+        # backoff's own jitter may shorten a pause the far side asked for, and its own sleep hears nothing: both are
+        # off, ours only adds and can be ended.
         retrying = backoff.on_exception(
-            pauses, TransientError, giveup=give_up, jitter=None, on_backoff=announce, logger=None
+            backoff.constant,
+            TransientError,
+            interval=0,
+            giveup=give_up,
+            jitter=None,
+            on_backoff=wait_out,
+            logger=None,
         )
         return retrying(function)()

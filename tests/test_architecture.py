@@ -18,7 +18,7 @@ from tests._imports import Import, cycles_in, imports_of, modules_of
 PACKAGE = "mlconnector_sdk"
 
 LAYERS = [
-    {"_version", "_secret", "errors", "models", "cursors", "events"},
+    {"_version", "_secret", "_stopping", "errors", "models", "cursors", "events"},
     {"protocols", "retry", "_bounds", "_converter", "_json_stream", "policy"},
     {"_http", "credentials", "auth"},
     {"sources", "mailchimp", "mapping", "state", "progress"},

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 import attrs
 
 from .._json_stream import entries
+from .._stopping import carried
 from ..errors import (
     ConfigurationError,
     ContractError,
@@ -151,7 +152,7 @@ class BulkWriter:
         with self._pool_lock:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="mailchimp-members")
-            return self._pool.map(function, items)
+            return self._pool.map(carried(function), items)
 
     # One call
 

@@ -11,11 +11,18 @@ import threading
 import time
 from weakref import WeakValueDictionary
 
+from .._stopping import StopWaiting, asked_to_stop
+
 __all__ = ["AccountLimiter", "limiter_for"]
+
+_LOOK_AGAIN_SECONDS = 0.05
 
 
 class AccountLimiter:
-    """A gate that lets `size` requests through at once, and none during a pause."""
+    """A gate that lets `size` requests through at once, and none during a pause.
+
+    Waiting for the end of a pause, not for a free place, ends with `StopWaiting` when the run is asked to stop.
+    """
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -30,7 +37,9 @@ class AccountLimiter:
     def __enter__(self) -> None:
         with self._changed:
             while (wait := self._seconds_to_wait()) != 0.0:
-                self._changed.wait(wait)
+                if wait is not None and asked_to_stop():
+                    raise StopWaiting
+                self._changed.wait(None if wait is None else min(wait, _LOOK_AGAIN_SECONDS))
             self._under_way += 1
 
     def __exit__(self, *exc: object) -> None:

@@ -14,6 +14,7 @@ from typing import Literal, TypeVar
 
 import attrs
 
+from .._stopping import carried
 from ..errors import RecordNotFoundError
 from ..models import BatchEntry, OrderWrite, Product, WriteResult
 from ..protocols import Journal
@@ -169,7 +170,7 @@ class OrderBatchWriter:
         if not values:
             return []
         with ThreadPoolExecutor(min(self._threads, len(values)), thread_name_prefix="mailchimp-orders") as pool:
-            return list(pool.map(function, values))
+            return list(pool.map(carried(function), values))
 
 
 def _reasons(results: Iterator[OperationResult]) -> Outcomes:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from .._stopping import StopRequest, StopWaiting
 from ..cursors import HighWaterMark
 from ..models import BatchEntry, Checkpoint, Link, Note, OrderWrite, WriteResult
 from ..protocols import BatchingSink, Clock, StateStore
 
-__all__ = ["PRODUCTS", "Backfill", "BatchJournal", "NoteKey", "StopWaiting"]
+__all__ = ["PRODUCTS", "Backfill", "BatchJournal", "NoteKey"]
 
 PRODUCTS = "products"
 """The stream under which products are linked."""
@@ -26,10 +26,6 @@ NoteKey = tuple[str, str]
 """Kind and key of a note."""
 
 
-class StopWaiting(Exception):  # noqa: N818 - no error: the run was asked to stop while it waited
-    """Ends the wait for a batch; what is noted is taken up by the next run."""
-
-
 class BatchJournal:
     """The `protocols.Journal` of one run, kept as notes under the run's lease."""
 
@@ -41,7 +37,7 @@ class BatchJournal:
         pipeline: str,
         job_id: str,
         clock: Clock,
-        stop: threading.Event,
+        stop: StopRequest,
     ) -> None:
         self._state = state
         self._commit = commit

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import Any, Literal, Self
 
 import attrs
 
+from .._stopping import StopRequest, StopWaiting, stoppable
 from ..errors import ConfigurationError, MLConnectorError, TransientError
 from ..events import Event, RunFinished, RunStarted, Waiting
 from ..mapping import Mapping as RecordMapping
@@ -47,7 +47,7 @@ from ._drift import ReconcileReport
 from ._engagement import KEPT_UP_WITH, READ_AGAIN, engagement_rows
 from ._erase import erase
 from ._handle import handle_events
-from ._lease import HeldLease, this_owner
+from ._lease import lease_within
 from ._plan import ForetellingSink, StateOverlay
 from ._reconcile import Reconciliation
 from ._report import Checks, Operation, Report
@@ -99,7 +99,7 @@ class SyncEngine:
         self._on_event = on_event
         self._progress = progress
         self._display: Progress | None = None
-        self._stop = threading.Event()
+        self._stop = StopRequest()
         self._job_id = ""
         self._parts = Parts(
             source=source,
@@ -198,7 +198,12 @@ class SyncEngine:
         return report
 
     def run(
-        self, streams: Iterable[str] | None = None, *, full: bool = False, allow_mass_leave: bool = False
+        self,
+        streams: Iterable[str] | None = None,
+        *,
+        full: bool = False,
+        allow_mass_leave: bool = False,
+        wait: float = 0.0,
     ) -> Report:
         """One poll of every stream, or of those named.
 
@@ -206,9 +211,10 @@ class SyncEngine:
             full: read everything, not only changes; what is unchanged is still not sent.
             allow_mass_leave: confirms that more than `policy.most_leaving` of a stream's members shall leave at once.
                 Without it such a stream is stopped, and stays so until it is confirmed or the ERP says otherwise.
+            wait: seconds to wait while another run of this pipeline is under way.
 
         Raises:
-            LeaseHeldError: another run of this pipeline is under way.
+            LeaseHeldError: another run of this pipeline is under way, even after so long.
             AuthenticationError, ConfigurationError: nothing can be done before somebody mends it.
             TransientError: a system is down or overloaded beyond the retry policy; call again later.
             StateError: the state store failed.
@@ -216,7 +222,7 @@ class SyncEngine:
             Whatever was committed before stays, and `error.report` holds the counts so far.
         """
         chosen = self._chosen(streams)
-        with self._job("run", chosen) as report, self._running(report) as run:
+        with self._job("run", chosen) as report, self._running(report, wait) as run:
             run.prepare()
             run.poll(chosen, full=full, allow_mass_leave=allow_mass_leave)
         return report
@@ -337,7 +343,8 @@ class SyncEngine:
     def stop(self) -> None:
         """Ask the run under way to end at its next checkpoint; the run after it goes on from there.
 
-        May be called from any thread or signal handler. While no run is under way, the next one is stopped.
+        A pause before another try, or for a lease, ends at once. The report says `stopped`. May be called from any
+        thread or signal handler. While no run is under way, the next one is stopped.
         """
         self._stop.set()
 
@@ -409,9 +416,9 @@ class SyncEngine:
         return tuple(name for name in offered if name in wanted)
 
     @contextmanager
-    def _running(self, report: Report) -> Iterator[Run]:
+    def _running(self, report: Report, wait: float = 0.0) -> Iterator[Run]:
         parts = self._parts
-        with HeldLease(parts.state, parts.name, owner=this_owner(), clock=parts.clock) as lease:
+        with lease_within(wait, parts.state, parts.name, clock=parts.clock) as lease:
             run = Run(parts, report, lease.commit, self._stop)
             try:
                 yield run
@@ -443,8 +450,11 @@ class SyncEngine:
         self._announce(RunStarted(pipeline=parts.name, job_id=job_id, operation=operation, streams=tuple(streams)))
         ok = False
         try:
-            yield report
+            with stoppable(self._stop.is_set):
+                yield report
             ok = report.ok
+        except StopWaiting:
+            report.stopped = True
         except MLConnectorError as error:
             error.report = report
             raise

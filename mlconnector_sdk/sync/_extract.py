@@ -5,7 +5,9 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Generator, Iterator
+from contextvars import copy_context
 
+from .._stopping import stoppable
 from ..models import Page, Record, UnreadableRow
 
 __all__ = ["in_batches", "read_ahead"]
@@ -29,14 +31,16 @@ def read_ahead(pages: Iterator[Page], *, depth: int = 2) -> Generator[Page]:
 
     def fetch() -> None:
         try:
-            for page in pages:
-                if not put(page):
-                    return
+            # A reader whose pages nobody takes any more must not wait out a pause.
+            with stoppable(abandoned.is_set):
+                for page in pages:
+                    if not put(page):
+                        return
             put(_END)
         except BaseException as error:  # handed to the consumer, whatever it is
             put(error)
 
-    reader = threading.Thread(target=fetch, name="read ahead", daemon=True)
+    reader = threading.Thread(target=copy_context().run, args=(fetch,), name="read ahead", daemon=True)
     reader.start()
     try:
         while (item := waiting.get()) is not _END:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
+from .._stopping import pause
 from ..errors import LeaseHeldError, MLConnectorError
 from ..models import Checkpoint, Lease
 from ..protocols import Clock, StateStore
@@ -34,6 +35,7 @@ def lease_within(seconds: float, state: StateStore, pipeline: str, *, clock: Clo
 
     Raises:
         LeaseHeldError: it is not free after so many seconds.
+        StopWaiting: the run that waits was asked to stop.
     """
     owner, until = this_owner(), time.monotonic() + seconds
     while True:
@@ -42,7 +44,7 @@ def lease_within(seconds: float, state: StateStore, pipeline: str, *, clock: Clo
         except LeaseHeldError:
             if time.monotonic() >= until:
                 raise
-            time.sleep(_LOOK_AGAIN_SECONDS)
+            pause(_LOOK_AGAIN_SECONDS)
 
 
 class HeldLease:

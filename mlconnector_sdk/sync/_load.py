@@ -6,10 +6,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 import attrs
 
+from .._stopping import StopRequest, carried, stoppable
 from ..cursors import HighWaterMark
 from ..errors import UnavailableError
 from ..models import AuditEntry, Checkpoint, DeadLetter, Link, Record, UnreadableRow, WriteResult
@@ -117,6 +119,7 @@ class Loader:
         self._committed = committed
         self._weigh = weigh
         self._under_way: deque[Batch] = deque()
+        self._given_up = StopRequest()
 
     def load(
         self,
@@ -161,7 +164,8 @@ class Loader:
         if self._backfill is None or not self._backfill.is_worth(writes):
             for batch in waiting:
                 parts = decider.slices(batch.writes)
-                batch.answers = [self._workers.submit(decider.write, self._sink, part) for part in parts]
+                write = carried(partial(self._write, decider))
+                batch.answers = [self._workers.submit(write, part) for part in parts]
             return
         results, noted = self._backfill.write(writes)
         for batch in waiting:
@@ -171,6 +175,11 @@ class Loader:
             batch.answers, results = [answer], results[count:]
         waiting[-1].dropped += noted
 
+    def _write(self, decider: Decider, part: Sequence[Any]) -> list[WriteResult]:
+        """In a worker's thread. Nobody waits out a pause for results that nobody takes any more."""
+        with stoppable(self._given_up.is_set):
+            return decider.write(self._sink, part)
+
     def drain(self, decider: Decider, report: StreamReport) -> None:
         """Wait for every batch under way and commit it."""
         while self._under_way:
@@ -178,6 +187,7 @@ class Loader:
 
     def abandon(self) -> None:
         """Forget batches under way after an error, once their calls have ended: the next run repeats them unharmed."""
+        self._given_up.set()
         answers = [answer for batch in self._under_way for answer in batch.answers or ()]
         for answer in answers:
             answer.cancel()
@@ -190,13 +200,11 @@ class Loader:
         batch = self._under_way[0]
         if batch.answers is None:
             self._launch(decider)
-        results = iter([result for answer in batch.answers or () for result in answer.result()])
+        results = iter(self._results(batch))
         now = self._clock.now()
         for decision in batch.decisions:
             if decision.write is not None:
-                result = next(results)
-                self._watch_for_outage(result)
-                decider.settle(decision, result, now)
+                decider.settle(decision, next(results), now)
         decider.finish(batch.decisions)
         if batch.mark is not None or batch.dropped or any(_is_written_down(decision) for decision in batch.decisions):
             self._commit(self._checkpoint(batch))
@@ -205,6 +213,15 @@ class Loader:
             assert decision.outcome is not None
             report.count(decision.outcome, decision.reason)
         self._committed(report, batch.decisions)
+
+    def _results(self, batch: Batch) -> list[WriteResult]:
+        """The answers in their order; that the far side is down shows before the last of them has come."""
+        results: list[WriteResult] = []
+        for answer in batch.answers or ():
+            for result in answer.result():
+                self._watch_for_outage(result)
+                results.append(result)
+        return results
 
     def _watch_for_outage(self, result: WriteResult) -> None:
         """Many records in a row that fail with a server fault are no bad records: the far side is down."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from datetime import datetime
 
 import attrs
 
+from .._stopping import StopRequest, StopWaiting
 from ..cursors import HighWaterMark, MarkTracker, Window, next_window
 from ..errors import (
     AuthenticationError,
@@ -38,7 +38,7 @@ from ..models import (
 )
 from ..policy import SyncPolicy
 from ..protocols import BatchingSink, Clock, FlaggingSource, Sink, Source, StateStore
-from ._backfill import Backfill, BatchJournal, NoteKey, StopWaiting
+from ._backfill import Backfill, BatchJournal, NoteKey
 from ._decision import Decision
 from ._extract import in_batches, read_ahead
 from ._flags import Flagger
@@ -86,9 +86,7 @@ class Parts:
 class Run:
     """Carries out one run or replay; `commit` makes checkpoints durable under the lease the engine holds."""
 
-    def __init__(
-        self, parts: Parts, report: Report, commit: Callable[[Checkpoint], None], stop: threading.Event
-    ) -> None:
+    def __init__(self, parts: Parts, report: Report, commit: Callable[[Checkpoint], None], stop: StopRequest) -> None:
         self._parts = parts
         self._report = report
         self._commit = commit
@@ -366,10 +364,15 @@ class Run:
         report: StreamReport,
         weigh: Callable[[Sequence[Decision]], None] | None = None,
     ) -> Iterator[Loader]:
-        """A loader whose batches are all committed at the end, or given up after an error."""
+        """A loader whose batches are all committed at the end or on a stop, or given up after an error."""
         loader = self._loader(decider, weigh)
         try:
-            yield loader
+            try:
+                yield loader
+            except StopWaiting:
+                # What was read before the stop is no less good for it.
+                loader.drain(decider, report)
+                raise
             loader.drain(decider, report)
         except BaseException:
             loader.abandon()

@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TypeAlias
 
+from ..._stopping import carried
 from ...errors import (
     ContractError,
     MLConnectorError,
@@ -129,7 +130,7 @@ class SoapConnection:
             return map(function, keys)
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._parallel, thread_name_prefix="sage100")
-        return self._pool.map(function, keys)
+        return self._pool.map(carried(function), keys)
 
     def _attempt(self, table: Table, key: Key) -> _Found:
         """The row, or the error that concerns this record alone."""

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 import attrs
 
+from ..._stopping import carried
+
 __all__ = ["Crew"]
 
 T = TypeVar("T")
@@ -27,7 +29,8 @@ class Crew:
             return [function(item) for item in items]
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.size, thread_name_prefix="sagex3")
-        futures = [self._pool.submit(function, item) for item in items]
+        work = carried(function)
+        futures = [self._pool.submit(work, item) for item in items]
         try:
             return [future.result() for future in futures]
         finally:
