@@ -101,11 +101,15 @@ class MLConnectorError(Exception):
 
     def __str__(self) -> str:
         where = " ".join(part for part in (self.system, self.operation) if part)
+        facts = self._facts()
+        tail = f" ({', '.join(facts)})" if facts else ""
+        return f"{where}: {self.message}{tail}" if where else f"{self.message}{tail}"
+
+    def _facts(self) -> list[str]:
         facts = [f"HTTP {self.status_code}"] if self.status_code else []
         facts += [f"request {self.request_id}"] if self.request_id else []
         facts += [f"record {self.record_key}"] if self.record_key else []
-        tail = f" ({', '.join(facts)})" if facts else ""
-        return f"{where}: {self.message}{tail}" if where else f"{self.message}{tail}"
+        return facts
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, dict(self.__dict__))
@@ -157,6 +161,9 @@ class TransientError(MLConnectorError):
     def __init__(self, message: str, *, retry_after: float | None = None, **context: Any) -> None:
         super().__init__(message, **context)
         self.retry_after = retry_after
+
+    def _facts(self) -> list[str]:
+        return [*super()._facts(), *([f"wait {self.retry_after:.0f} s"] if self.retry_after else [])]
 
 
 class RateLimitError(TransientError):
