@@ -13,8 +13,9 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from ..errors import MappingError
 from ..models import Address, MergeField
-from ._contact_points import clean_email, clean_phone, split_emails, us_phone
 from ._countries import country_code
+from ._emails import clean_email, split_emails
+from ._phones import clean_phone, us_phone
 
 __all__ = [
     "clean_email",

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import phonenumbers
 import pytest
 from email_validator import validate_email
-from hypothesis import example, given, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from mlconnector_sdk.errors import MappingError
 from mlconnector_sdk.mapping import (
@@ -18,8 +19,17 @@ from mlconnector_sdk.mapping import (
     safe_id,
     split_emails,
 )
-from mlconnector_sdk.mapping._contact_points import _is_plain
+from mlconnector_sdk.mapping._emails import _is_plain
+from mlconnector_sdk.mapping._phones import short_way
 from mlconnector_sdk.models import Address, MergeField
+
+COUNTRIES = sorted(phonenumbers.SUPPORTED_REGIONS)
+KINDS_OF_NUMBER = [phonenumbers.PhoneNumberType.FIXED_LINE, *range(11)]
+FORMS_OF_NUMBERS = [
+    phonenumbers.PhoneNumberFormat.E164,
+    phonenumbers.PhoneNumberFormat.INTERNATIONAL,
+    phonenumbers.PhoneNumberFormat.NATIONAL,
+]
 
 LABELS = st.text("ab-09", min_size=1, max_size=6) | st.just("b" * 64) | st.just("xn--bcher-kva")
 ENDINGS = st.sampled_from(["org", "co.uk", "x", "c0m", "a-b", "local", "test", "invalid", "localx", "arpa", "o" * 64])
@@ -105,6 +115,44 @@ def test_clean_phone_never_fails_and_is_stable(text, region):
     phone = clean_phone(text, region=region)
 
     assert phone == clean_phone(phone, region=region)
+
+
+@st.composite
+def nearly_phones(draw: st.DrawFn) -> tuple[str, str]:
+    """A number of some country as people there write it, or nearly, and the country it is read in."""
+    country = draw(st.sampled_from(COUNTRIES))
+    number = phonenumbers.example_number_for_type(country, draw(st.sampled_from(KINDS_OF_NUMBER)))
+    form = draw(st.sampled_from(FORMS_OF_NUMBERS))
+    written = phonenumbers.format_number(number, form) if number is not None else draw(st.from_regex(r"\+?[0-9]{3,14}"))
+    at = draw(st.integers(0, len(written)))
+    instead = draw(st.sampled_from(["", "", "", "0", "1", "7", "+", "00", "(0)", " ", "-", "/", "x1"]))
+    text = written[:at] + instead + written[at + draw(st.integers(0, 1)) * bool(instead) :]
+    return draw(st.sampled_from(["", "+", "0", "011"])) * draw(st.booleans()) + text, draw(
+        st.just(country) | st.sampled_from([*COUNTRIES, ""])
+    )
+
+
+@given(nearly_phones())
+@example(("+04684601234", "SE"))
+@settings(max_examples=400)
+def test_the_short_way_to_a_phone_number_agrees_with_the_library(phone):
+    """What the short way makes of a number is what phonenumbers makes of it."""
+    text, country = phone
+    found = short_way(text, country)
+    if found is not None:
+        number = phonenumbers.parse(text, country or None)
+
+        assert phonenumbers.is_valid_number(number)
+        assert found == phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+@pytest.mark.parametrize("country", ["US", "CA", "FR", "DE", "GB", "IT", "ES", "AU", "ZA", "NL"])
+def test_ordinary_phone_numbers_take_the_short_way(country):
+    """The short way is there for the common case: fixed lines, as the country and as the world writes them."""
+    number = phonenumbers.example_number(country)
+    written = [phonenumbers.format_number(number, form) for form in FORMS_OF_NUMBERS]
+
+    assert None not in [short_way(text, country) for text in written]
 
 
 @given(st.text(), st.integers(0, 40))

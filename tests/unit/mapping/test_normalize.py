@@ -11,8 +11,8 @@ from decimal import Decimal
 import email_validator
 import pytest
 
-import mlconnector_sdk.mapping._contact_points
 import mlconnector_sdk.mapping._countries
+import mlconnector_sdk.mapping._emails
 import mlconnector_sdk.mapping._normalize  # noqa: F401 - its docstrings are run
 from mlconnector_sdk.errors import MappingError
 from mlconnector_sdk.mapping import (
@@ -27,14 +27,14 @@ from mlconnector_sdk.mapping import (
     split_emails,
     store_address,
 )
-from mlconnector_sdk.mapping._contact_points import us_phone
+from mlconnector_sdk.mapping._phones import us_phone
 from mlconnector_sdk.models import Address, MergeField, member_id
 
 LYON = Address(line1="1 Rue A", city="Lyon", postal_code="69001", country="France")
 MADISON = Address(line1="1 Main St", line2="Suite 2", city="Madison", region="WI", postal_code="53703", country="USA")
 
 
-@pytest.mark.parametrize("name", ["_contact_points", "_countries", "_normalize"])
+@pytest.mark.parametrize("name", ["_emails", "_phones", "_countries", "_normalize"])
 def test_examples_run(name):
     """Every example in the docstrings gives what it shows."""
     result = doctest.testmod(sys.modules[f"mlconnector_sdk.mapping.{name}"])

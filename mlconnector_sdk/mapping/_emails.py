@@ -1,22 +1,14 @@
-"""How somebody is reached: e-mail addresses and phone numbers, from what people type into an ERP. Pure."""
+"""E-mail addresses, from what people type into an ERP. Pure."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from ..errors import MappingError
-from ._countries import country_code
+from ._unseen import UNSEEN
 
-if TYPE_CHECKING:
-    from phonenumbers import PhoneNumber
+__all__ = ["clean_email", "split_emails"]
 
-__all__ = ["clean_email", "clean_phone", "split_emails", "us_phone"]
-
-# Sage 100 pads keys with NUL bytes; spreadsheets and web pages bring odd blanks and marks without width along.
-_BLANKS = (*range(32), 127, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)
-_WIDTHLESS = (0xAD, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
-_UNSEEN: dict[int, str | None] = {**dict.fromkeys(_BLANKS, " "), **dict.fromkeys(_WIDTHLESS)}
 _QUOTES = " \"'`“”„‘’‚«»‹›"  # noqa: RUF001 - the quotation marks of Europe are meant
 _OPENING = _QUOTES + "<([,;:"
 _CLOSING = _QUOTES + ">)],;:."
@@ -50,7 +42,7 @@ def clean_email(text: str) -> str:
     address = text.lower()
     if _is_plain(address):
         return address
-    address = _undressed(address.translate(_UNSEEN))
+    address = _undressed(address.translate(UNSEEN))
     return address if _is_plain(address) else _validated(address)
 
 
@@ -132,7 +124,7 @@ def split_emails(text: str) -> tuple[str, ...]:
     address = text.lower()
     if _is_plain(address):
         return (address,)
-    seen = address.translate(_UNSEEN)
+    seen = address.translate(UNSEEN)
     if not _bare(seen):
         return ()
     found = dict.fromkeys(good for piece in _STRONG_SEPARATED.findall(seen) for good in _addresses_in(piece))
@@ -168,61 +160,3 @@ def _address_or_none(text: str) -> str | None:
         return clean_email(text)
     except MappingError:
         return None
-
-
-def clean_phone(text: str, *, region: str | None = None) -> str:
-    """A phone number as `+14145554787`, with its extension as `+14145554787 ext. 12`.
-
-    Text that is no valid number comes back as it was typed, blanks collapsed: to Mailchimp a phone is free text, unless
-    the merge field asks for the US format. Never raises.
-
-    Args:
-        text: as typed; `""` gives `""`.
-        region: the country to read national numbers in, any spelling that `country_code` knows. Without it only
-            numbers that start with `+` or `00` are understood.
-
-    Example:
-        >>> clean_phone("(414) 555-4787 x12", region="USA"), clean_phone("ask Bob")
-        ('+14145554787 ext. 12', 'ask Bob')
-    """
-    typed = _seen(text)
-    number = _phone_number(typed, country_code(region or ""))
-    if number is None:
-        return typed
-    international = f"+{number.country_code}{_national_digits(number)}"
-    return f"{international} ext. {number.extension}" if number.extension else international
-
-
-def us_phone(text: str) -> str | None:
-    """The number as `(414) 555-4787`, which has no room for an extension; `None` if it is no North American number.
-
-    >>> us_phone("1-414-555-4787 ext. 12")
-    '(414) 555-4787'
-    """
-    number = _phone_number(_seen(text), "US")
-    if number is None or number.country_code != 1:
-        return None
-    digits = _national_digits(number)
-    return f"({digits[:3]}) {digits[3:6]}-{digits[6:]}"
-
-
-def _phone_number(typed: str, region: str) -> PhoneNumber | None:
-    from phonenumbers import NumberParseException, is_valid_number, parse
-
-    if not region and typed.startswith("00"):
-        typed = f"+{typed[2:]}"
-    try:
-        number = parse(typed, region or None)
-    except NumberParseException:
-        return None
-    return number if is_valid_number(number) else None
-
-
-def _seen(text: str) -> str:
-    return " ".join(text.translate(_UNSEEN).split())
-
-
-def _national_digits(number: PhoneNumber) -> str:
-    from phonenumbers import national_significant_number
-
-    return national_significant_number(number)
