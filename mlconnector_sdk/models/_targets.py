@@ -201,6 +201,8 @@ class WriteResult:
     Attributes:
         reason, message: set for `skipped` and `dead`.
         note: tells of a repair made on the way.
+        request_id: the far side's id of the request that decided it, where it tells one.
+        attempts: how often that was sent, repeats after faults included.
         contact_id: the member's id that outlives changes of address; `""` where the answer does not tell it.
         permissions: how the marketing permissions in question were left, as (name, state).
     """
@@ -210,6 +212,7 @@ class WriteResult:
     message: str = ""
     status_code: int | None = None
     request_id: str | None = None
+    attempts: int = 1
     note: str = ""
     retry: bool = False
     member_status: MemberStatus | None = None

@@ -10,7 +10,17 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from ..errors import RecordError
-from ..models import Link, MemberWrite, OrderWrite, OutcomeKind, Suppression, UnreadableRow, WriteResult, fingerprint_of
+from ..models import (
+    Link,
+    MemberWrite,
+    OrderWrite,
+    OutcomeKind,
+    ReplayedFrom,
+    Suppression,
+    UnreadableRow,
+    WriteResult,
+    fingerprint_of,
+)
 
 __all__ = ["Decision", "Draft", "raw_fingerprint", "settle_skip", "unreadable"]
 
@@ -45,6 +55,8 @@ class Decision:
         takeover: the record that speaks for an address from now on and must be written next.
         news: something changed against what the state holds, so it is written down.
         replayed: it was loaded again on purpose, so whatever waited for it is done with.
+        data: of a replay, whose data it was made from.
+        attempts: how often it was sent, repeats after faults included; 0: it was not.
     """
 
     stream: str
@@ -61,6 +73,8 @@ class Decision:
     takeover: tuple[str, str] | None = None
     news: bool = True
     replayed: bool = False
+    data: ReplayedFrom = ""
+    attempts: int = 0
     status_code: int | None = None
     request_id: str | None = None
     suppression: Suppression | None = None
@@ -80,6 +94,7 @@ class Decision:
     def take(self, result: WriteResult) -> None:
         """The sink's answer."""
         self.status_code, self.request_id, self.retry = result.status_code, result.request_id, result.retry
+        self.attempts = result.attempts
         if result.kind == "dead":
             self.fail(result.reason, result.message, fingerprint="" if result.retry else self.fingerprint)
             return

@@ -18,12 +18,9 @@ from ..events import Event, RunFinished, RunStarted, Waiting
 from ..mapping import Mapping as RecordMapping
 from ..models import (
     STREAMS,
-    AuditEntry,
     CheckResult,
-    DeadLetters,
     EngagementRow,
     Erasure,
-    Link,
     StreamName,
     WebhookEvent,
 )
@@ -43,15 +40,19 @@ from ..protocols import (
 )
 from ..retry import RetryPolicy
 from ._activity import ActivitySource, people_streams
+from ._books import PipelineBooks
 from ._drift import ReconcileReport
 from ._engagement import KEPT_UP_WITH, READ_AGAIN, engagement_rows
 from ._erase import erase
+from ._flags import FLAGS
 from ._handle import handle_events
 from ._lease import lease_within
 from ._plan import ForetellingSink, StateOverlay
 from ._reconcile import Reconciliation
+from ._replay import Replay, streams_to_replay
 from ._report import Checks, Operation, Report
 from ._run import Parts, Run
+from ._selection import Selection
 from ._sweep import Sweep, SweepReport, dormancy
 
 __all__ = ["SyncEngine"]
@@ -59,7 +60,7 @@ __all__ = ["SyncEngine"]
 log = logging.getLogger("mlconnector_sdk.sync")
 
 
-class SyncEngine:
+class SyncEngine(PipelineBooks):
     """One pipeline: a source, a sink, and the state between them.
 
     Args:
@@ -228,18 +229,42 @@ class SyncEngine:
         return report
 
     def replay(
-        self, *, stream: str | None = None, keys: Sequence[str] | None = None, reason: str | None = None
+        self,
+        *,
+        stream: str | None = None,
+        keys: Sequence[str] | None = None,
+        reason: str | None = None,
+        run: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> Report:
-        """Dead letters again, all of them or those named, through the same path as a first load.
+        """Dead letters again, all of them or those chosen, and whole records by key, as with a first load.
 
-        The ERP's present data are used where it still has the record, else the payload that was set aside. What
-        succeeds is settled, what fails stays with one more attempt. Raises as `run` does.
+        The ERP's present data are used where it still has the record, else the payload that was set aside: the report's
+        `fresh` and `kept` count them, the audit's `replayed` tells of each. What succeeds is settled, what fails stays
+        with one more attempt.
+
+        Keys alone, or with a stream, name records whether they are set aside or not: each is read from the ERP now and
+        written, changed or not, by the same mapping, policy and consent as ever, so nobody who left is brought back. A
+        record that the ERP does not have is skipped as `not_found`, and what was loaded of it stays as it is.
+
+        Args:
+            stream: without it, keys are sought wherever they have been met.
+            reason: only what was set aside for this.
+            run: the `job_id` of a run: only what it set aside, or tried last.
+            since, until: aware times: only what was set aside, or tried last, at or after the one and before the other.
+
+        Raises:
+            ConfigurationError: also for an unknown stream, a key that no stream has met, or a time without zone.
+            LeaseHeldError, AuthenticationError, TransientError, StateError: as `run`.
         """
-        letters = self.dead_letters(stream=stream, keys=keys, reason=reason)
-        chosen = tuple(name for name in STREAMS if any(letter.stream == name for letter in letters))
-        with self._job("replay", chosen) as report, self._running(report) as run:
-            run.prepare()
-            run.replay(letters)
+        selection = Selection(stream=stream, keys=keys, reason=reason, run=run, since=since, until=until)
+        if stream not in {None, FLAGS}:
+            self._chosen(stream)
+        chosen = streams_to_replay(self._parts, selection)
+        with self._job("replay", tuple(chosen)) as report, self._running(report) as job:
+            job.prepare()
+            Replay(job, report, selection).carry_out(chosen)
         return report
 
     def sweep(
@@ -347,38 +372,6 @@ class SyncEngine:
         thread or signal handler. While no run is under way, the next one is stopped.
         """
         self._stop.set()
-
-    def dead_letters(
-        self, *, stream: str | None = None, keys: Sequence[str] | None = None, reason: str | None = None
-    ) -> DeadLetters:
-        """The records that were set aside."""
-        letters = self._parts.state.dead_letters(self._parts.name, stream=stream, keys=keys)
-        return DeadLetters(letter for letter in letters if reason in {None, letter.reason})
-
-    def audit(
-        self, *, source_key: str | None = None, stream: str | None = None, job_id: str | None = None
-    ) -> list[AuditEntry]:
-        """What was done with a record, or in a run, oldest first."""
-        return list(self._parts.state.audit(self._parts.name, stream=stream, key=source_key, job_id=job_id))
-
-    def lookup(self, *, key: str | None = None, email: str | None = None) -> tuple[Link, ...]:
-        """What an ERP key became, one link per stream that has it, or which ERP records stand behind an address.
-
-        A link of a member tells its address, its id there (`target`), and the `contact_id` that stays when the address
-        changes.
-
-        Raises:
-            ConfigurationError: not exactly one of the two was given.
-        """
-        state, name = self._parts.state, self._parts.name
-        if (email is None) == (key is None):
-            raise ConfigurationError("lookup: give either key= or email=")
-        if email is not None:
-            address = email.strip().lower()
-            return state.links_to(name, [address]).get(address, ())
-        assert key is not None
-        found = (state.links(name, stream, [key]).get(key) for stream in STREAMS)
-        return tuple(link for link in found if link is not None)
 
     def engagement(
         self,

@@ -143,6 +143,7 @@ class Flagger:
             attempts=attempts,
             first_at=flag.letter.first_at if flag.letter else now,
             last_at=now,
+            first_job_id=flag.letter.first_job_id if flag.letter else self._report.job_id,
             job_id=self._report.job_id,
             status_code=error.status_code,
             request_id=error.request_id,

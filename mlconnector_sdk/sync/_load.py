@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from datetime import datetime
 from functools import partial
@@ -14,7 +14,7 @@ import attrs
 from .._stopping import StopRequest, carried, stoppable
 from ..cursors import HighWaterMark
 from ..errors import UnavailableError
-from ..models import AuditEntry, Checkpoint, DeadLetter, Link, Record, UnreadableRow, WriteResult
+from ..models import AuditEntry, Checkpoint, DeadLetter, Link, Record, ReplayedFrom, UnreadableRow, WriteResult
 from ..protocols import Clock, Sink, StateStore
 from ._backfill import Backfill, NoteKey
 from ._decision import Decision
@@ -23,7 +23,7 @@ from ._leaving import Finding
 from ._report import StreamReport
 from ._takeover import TAKEOVER, heir_letter
 
-__all__ = ["Batch", "Decider", "Loader"]
+__all__ = ["Batch", "Decider", "Loader", "Reloaded"]
 
 # So many batches are gathered before it is settled whether their orders are worth a back-fill.
 _GATHERED = 8
@@ -47,6 +47,17 @@ class Decider(Protocol):
     def settle(self, decision: Decision, result: WriteResult, now: datetime) -> None: ...
 
     def finish(self, decisions: Sequence[Decision]) -> None: ...
+
+
+@attrs.frozen(kw_only=True)
+class Reloaded:
+    """Rows to load again, and whose data each of them is, by key."""
+
+    rows: Sequence[Record | UnreadableRow]
+    data: Mapping[str, ReplayedFrom]
+
+
+_POLLED: Mapping[str, ReplayedFrom] = {}
 
 
 @attrs.define(kw_only=True)
@@ -128,8 +139,13 @@ class Loader:
         report: StreamReport,
         *,
         mark: HighWaterMark | None = None,
+        data: Mapping[str, ReplayedFrom] = _POLLED,
     ) -> None:
         """Start one batch; earlier ones are committed as their answers come in.
+
+        Args:
+            mark: what the batch's checkpoint moves the mark to.
+            data: of a replay, whose data the records are, by key.
 
         Raises:
             TransientError: the far side is down; everything before the failing batch is committed.
@@ -141,6 +157,8 @@ class Loader:
             self.drain(decider, report)
             claims = decider.claims(drafts)
         decisions = decider.decide(drafts, self._clock.now())
+        for decision in decisions if data else ():
+            decision.data = data.get(decision.key, "")
         if self._weigh is not None:
             self._weigh(decisions)
         dropped = self._note_intents(decisions)
@@ -211,7 +229,7 @@ class Loader:
         self._under_way.popleft()
         for decision in batch.decisions:
             assert decision.outcome is not None
-            report.count(decision.outcome, decision.reason)
+            report.count(decision.outcome, decision.reason, replayed=decision.data)
         self._committed(report, batch.decisions)
 
     def _results(self, batch: Batch) -> list[WriteResult]:
@@ -243,33 +261,35 @@ class Loader:
         takeovers = self._takeovers(news)
         awaited = {(letter.stream, letter.key) for letter in takeovers}
         settled = {(d.stream, d.key) for d in batch.decisions if _had_letter(d)} - awaited
+        tried = self._tried_before(news)
+        dead = [self._dead_letter(d, tried.get((d.stream, d.key)), now) for d in news if d.outcome == "dead"]
         return Checkpoint(
             pipeline=self._pipeline,
             job_id=self._job_id,
             mark=batch.mark,
             links=tuple(links.values()),
-            dead_letters=(*self._dead_letters(news, now), *takeovers),
+            dead_letters=(*dead, *takeovers),
             settled=tuple(sorted(settled)),
             suppressions=tuple(d.suppression for d in news if d.suppression is not None),
             dropped=batch.dropped,
             scrubbed=tuple((d.stream, d.key) for d in news if d.reason == "erased"),
-            audit=tuple(self._audit_entry(decision, now) for decision in news),
+            audit=tuple(self._audit_entry(d, tried.get((d.stream, d.key)), now) for d in news),
         )
 
-    def _dead_letters(self, decisions: Sequence[Decision], now: datetime) -> list[DeadLetter]:
-        dead: dict[str, list[Decision]] = {}
+    def _tried_before(self, decisions: Sequence[Decision]) -> dict[tuple[str, str], DeadLetter]:
+        """What was set aside of these records earlier, where it matters to them."""
+        asked: dict[str, list[str]] = {}
         for decision in decisions:
-            if decision.outcome == "dead":
-                dead.setdefault(decision.stream, []).append(decision)
-        letters = []
-        for stream, failed in dead.items():
-            keys = [decision.key for decision in failed]
-            earlier = {d.key: d for d in self._state.dead_letters(self._pipeline, stream=stream, keys=keys)}
-            letters += [self._dead_letter(decision, earlier.get(decision.key), now) for decision in failed]
-        return letters
+            if decision.outcome == "dead" or decision.replayed:
+                asked.setdefault(decision.stream, []).append(decision.key)
+        return {
+            (letter.stream, letter.key): letter
+            for stream, keys in asked.items()
+            for letter in self._state.dead_letters(self._pipeline, stream=stream, keys=keys)
+            if letter.reason != TAKEOVER
+        }
 
-    def _dead_letter(self, decision: Decision, earlier: DeadLetter | None, now: datetime) -> DeadLetter:
-        known = earlier if earlier is not None and earlier.reason != TAKEOVER else None
+    def _dead_letter(self, decision: Decision, known: DeadLetter | None, now: datetime) -> DeadLetter:
         return DeadLetter(
             stream=decision.stream,
             key=decision.key,
@@ -280,6 +300,7 @@ class Loader:
             attempts=known.attempts + 1 if known else 1,
             first_at=known.first_at if known else now,
             last_at=now,
+            first_job_id=known.first_job_id if known else self._job_id,
             job_id=self._job_id,
             status_code=decision.status_code,
             request_id=decision.request_id,
@@ -289,8 +310,9 @@ class Loader:
         heirs = [decision.takeover for decision in decisions if decision.takeover is not None]
         return [heir_letter(stream, key, job_id=self._job_id, clock=self._clock) for stream, key in heirs]
 
-    def _audit_entry(self, decision: Decision, now: datetime) -> AuditEntry:
+    def _audit_entry(self, decision: Decision, known: DeadLetter | None, now: datetime) -> AuditEntry:
         assert decision.outcome is not None
+        tries = known.attempts + 1 if known else 1
         return AuditEntry(
             at=now,
             job_id=self._job_id,
@@ -299,7 +321,9 @@ class Loader:
             outcome=decision.outcome,
             reason=decision.reason,
             message=decision.message,
+            attempts=decision.attempts or tries,
             request_id=decision.request_id,
+            replayed=decision.data,
         )
 
 

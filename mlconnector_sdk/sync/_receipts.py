@@ -16,13 +16,13 @@ from ..models import Checkpoint, Note, WebhookEvent, hidden_address
 from ..protocols import StateStore
 from ._leaving import in_chunks
 
-__all__ = ["LAST_WORD", "RECEIPT", "LastWord", "Receipts"]
+__all__ = ["KEPT", "LAST_WORD", "RECEIPT", "LastWord", "Receipts"]
 
 RECEIPT = "receipt"
 LAST_WORD = "last_word"
 _TIDIED = "tidied"
 
-_KEPT = timedelta(days=7)
+KEPT = timedelta(days=7)
 """Far longer than the senders go on trying: 75 minutes for Mailchimp, some eight hours for Mandrill."""
 
 _TIDIED_EVERY = timedelta(days=1)
@@ -84,7 +84,7 @@ class Receipts:
             (note.kind, note.key)
             for kind in (RECEIPT, LAST_WORD)
             for note in self._state.notes(self._pipeline, kind)
-            if now - note.at > _KEPT
+            if now - note.at > KEPT
         )
         for some in in_chunks(old, _AT_ONCE):
             commit(Checkpoint(pipeline=self._pipeline, job_id=job_id, dropped=tuple(some)))

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
-from ..models import CheckResult, OutcomeKind, html_table
+from ..models import CheckResult, OutcomeKind, ReplayedFrom, html_table
 
 __all__ = ["Checks", "Operation", "PlannedChange", "Report", "StreamReport"]
 
@@ -25,6 +25,7 @@ class StreamReport:
 
     Attributes:
         reasons: why records were skipped or set aside, with counts.
+        fresh, kept: of a replay, records that were loaded with the ERP's present data, and with the payload kept.
         future: records stamped in the source's future; they were loaded, the mark did not follow them.
         full: everything was read, not only changes.
         error: why the stream was not read to its end; `""` when it was.
@@ -38,17 +39,21 @@ class StreamReport:
     skipped: int = 0
     dead: int = 0
     reasons: Counter[str] = attrs.field(factory=Counter)
+    fresh: int = 0
+    kept: int = 0
     future: int = 0
     full: bool = False
     seconds: float = 0.0
     error: str = ""
 
-    def count(self, outcome: OutcomeKind, reason: str = "") -> None:
+    def count(self, outcome: OutcomeKind, reason: str = "", *, replayed: ReplayedFrom = "") -> None:
         """Add one record."""
         self.read += 1
         setattr(self, outcome, getattr(self, outcome) + 1)
         if outcome in {"skipped", "dead"}:
             self.reasons[reason] += 1
+        if replayed:
+            setattr(self, replayed, getattr(self, replayed) + 1)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -115,6 +120,8 @@ class Report:
                 "job_id": self.job_id,
                 "stream": report.stream,
                 **report.counts,
+                "fresh": report.fresh,
+                "kept": report.kept,
                 "seconds": round(report.seconds, 3),
                 "error": report.error,
             }
@@ -134,6 +141,8 @@ class Report:
             yield f"  {report.stream:<10}{counts}"
             for reason, number in sorted(report.reasons.items()):
                 yield f"    {number} x {reason}"
+            if self.operation == "replay":
+                yield f"    {report.fresh} with fresh data, {report.kept} with the kept payload"
             if report.future:
                 yield f"    {report.future} stamped in the future: check the dates in the ERP"
             if report.error:

@@ -44,7 +44,7 @@ from ._extract import in_batches, read_ahead
 from ._flags import Flagger
 from ._gone import SeenKeys, links_without_record
 from ._leaving import Brake, Finding, in_chunks
-from ._load import Decider, Loader
+from ._load import Decider, Loader, Reloaded
 from ._members import MemberDecider, Purpose
 from ._orders import OrderDecider
 from ._report import Report, StreamReport
@@ -164,22 +164,12 @@ class Run:
             if self._stop.is_set():
                 self._report.stopped = True
                 return
-            with self._reported(stream):
+            with self.reported(stream):
                 self._poll_stream(stream, full=full)
         self.take_over_addresses()
 
-    def replay(self, letters: Sequence[DeadLetter]) -> None:
-        """Load dead letters again through the same path, with the ERP's present data where it still has the record."""
-        for stream in self._parts.source.streams:
-            chosen = [letter for letter in letters if letter.stream == stream]
-            if chosen:
-                self._parts.announce(StreamStarted(job_id=self._report.job_id, stream=stream, full=False))
-                with self._reported(stream):
-                    self._reload(stream, chosen)
-        self.take_over_addresses()
-
     @contextmanager
-    def _reported(self, stream: StreamName) -> Iterator[None]:
+    def reported(self, stream: StreamName) -> Iterator[None]:
         """Report how work on one stream ended; what concerns this stream alone ends here, the rest stops the run."""
         report = self._report.stream(stream)
         started = time.monotonic()
@@ -199,6 +189,14 @@ class Run:
             self._parts.announce(
                 StreamFinished(job_id=self._report.job_id, stream=stream, counts=report.counts, error=report.error)
             )
+
+    def announce_start(self, stream: StreamName, *, full: bool = False) -> None:
+        """Tell listeners that work on a stream begins."""
+        self._parts.announce(StreamStarted(job_id=self._report.job_id, stream=stream, full=full))
+
+    def commit(self, checkpoint: Checkpoint) -> None:
+        """Make a checkpoint durable under the lease of this run."""
+        self._commit(checkpoint)
 
     def _note_failure(self, stream: str, error: MLConnectorError) -> None:
         entry = AuditEntry(
@@ -221,7 +219,7 @@ class Run:
         began = present if isinstance(present, datetime) else parts.clock.now()
         window = next_window(mark, present, spec.overlap, full=full or _full_scan_due(spec, mark, began))
         report.full = window.is_full
-        parts.announce(StreamStarted(job_id=self._report.job_id, stream=stream, full=window.is_full))
+        self.announce_start(stream, full=window.is_full)
         tracker = MarkTracker(stream, window, mark)
         seen = SeenKeys() if window.is_full and mark is not None and stream != "orders" else None
         if stream == "orders":
@@ -349,13 +347,13 @@ class Run:
                 if batch:
                     loader.load(decider, batch, self._report.stream(stream))
 
-    def _reload(self, stream: StreamName, letters: Sequence[DeadLetter]) -> None:
+    def reload(self, stream: StreamName, batches: Iterable[Reloaded]) -> None:
+        """Load these rows and write what they become, changed or not."""
         decider, report = self._decider(stream, force=True), self._report.stream(stream)
         with self._loading(decider, report) as loader:
-            for start in range(0, len(letters), BATCH_SIZE):
-                batch = list(self._fresh(stream, letters[start : start + BATCH_SIZE]))
-                if batch:
-                    loader.load(decider, batch, report)
+            for batch in batches:
+                if batch.rows:
+                    loader.load(decider, batch.rows, report, data=batch.data)
 
     @contextmanager
     def _loading(
@@ -378,23 +376,6 @@ class Run:
             loader.abandon()
             raise
 
-    def _fresh(self, stream: StreamName, letters: Sequence[DeadLetter]) -> Iterator[Record | UnreadableRow]:
-        """The records as the ERP has them now; those it no longer has, from the payload that was kept."""
-        found: set[str] = set()
-        for page in self._parts.source.fetch(stream, [letter.key for letter in letters]):
-            for record in (*page.records, *page.unreadable):
-                found.add(record.key)
-                yield record
-        for letter in letters:
-            if letter.key not in found and letter.payload:
-                yield self._from_payload(stream, letter)
-
-    def _from_payload(self, stream: StreamName, letter: DeadLetter) -> Record | UnreadableRow:
-        try:
-            return self._parts.source.parse(stream, letter.payload)
-        except MLConnectorError as error:
-            return UnreadableRow(key=letter.key, reason=error.reason, message=error.message, raw=letter.payload)
-
     def take_over_addresses(self) -> None:
         """Write the records that became owners of shared addresses.
 
@@ -411,7 +392,8 @@ class Run:
             if not by_stream:
                 return
             for stream, heirs in by_stream.items():
-                self._reload(stream, heirs)
+                # Only the ERP's present data will do.
+                self.rewrite(stream, [heir.key for heir in heirs])
                 pass_on(parts.state, self._commit, heirs, pipeline=parts.name, clock=parts.clock)
 
     def _decider(self, stream: StreamName, *, force: bool = False, purpose: Purpose = "") -> Decider:

@@ -27,6 +27,7 @@ def heir_letter(stream: str, key: str, *, job_id: str, clock: Clock) -> DeadLett
         payload={},
         first_at=now,
         last_at=now,
+        first_job_id=job_id,
         job_id=job_id,
     )
 
