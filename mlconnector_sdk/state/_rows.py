@@ -35,6 +35,7 @@ __all__ = [
     "Seal",
     "checkpoint_rows",
     "from_microseconds",
+    "is_keepable",
     "load_audit_entry",
     "load_dead_letter",
     "load_link",
@@ -97,6 +98,19 @@ def from_microseconds(count: int) -> datetime:
 
 def _microseconds_or_none(at: datetime | None) -> int | None:
     return None if at is None else microseconds(at)
+
+
+def is_keepable(text: str) -> bool:
+    """Whether every database can keep the characters of `text`: no NUL, no half of a surrogate pair."""
+    if "\0" in text:
+        return False
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _exact(text: str, limit: int, what: str) -> str:
@@ -368,7 +382,7 @@ def _audit_row(pipeline: str, entry: AuditEntry) -> Row:
     return (
         pipeline,
         microseconds(entry.at),
-        entry.job_id,
+        _exact(entry.job_id, KEY_LENGTH, "job id"),
         _exact(entry.stream, STREAM_LENGTH, "stream name"),
         _exact(entry.key, KEY_LENGTH, "record key"),
         entry.outcome,

@@ -1,16 +1,14 @@
-"""The tables of a state database, their version, and the way from an older version to this one."""
+"""The tables of a state database, as this version of the library wants them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Column,
-    Connection,
-    Engine,
+    Identity,
     Index,
     Integer,
     MetaData,
@@ -18,41 +16,51 @@ from sqlalchemy import (
     String,
     Table,
     UnicodeText,
-    inspect,
-    select,
-    text,
 )
 from sqlalchemy.dialects.mysql import LONGTEXT
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import VARBINARY, TypeDecorator, TypeEngine
 
-from ..errors import StateError
-from ._rows import ADDRESS_LENGTH, KEY_LENGTH, PIPELINE_LENGTH, STREAM_LENGTH
+from ._rows import ADDRESS_LENGTH, KEY_LENGTH, PIPELINE_LENGTH, STREAM_LENGTH, is_keepable
 
-__all__ = ["STEPS", "Step", "Tables", "migrate"]
+__all__ = ["Tables"]
+
+_LOOSE = ("mysql", "mariadb", "mssql")
+"""Databases whose text comparisons ignore case or trailing spaces."""
 
 
-class _TextAsBytes(TypeDecorator[str]):
-    """Text in a binary column, for databases whose text comparisons ignore case or trailing spaces."""
+class _Exact(TypeDecorator[str]):
+    """Text that compares and sorts by code point on every database.
 
-    impl = VARBINARY
+    Text that not every database can keep is asked for as NULL, which equals nothing: it is not found, instead of being
+    an error on some. Rows with such text are refused before they get here.
+    """
+
+    impl = String
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
-        return None if value is None else value.encode()
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.length = length
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name in _LOOSE:
+            return dialect.type_descriptor(VARBINARY(4 * self.length))
+        # PostgreSQL compares exactly but sorts by the database's locale unless told otherwise.
+        collation = "C" if dialect.name == "postgresql" else None
+        return dialect.type_descriptor(String(self.length, collation=collation))
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | bytes | None:
+        if value is None or not is_keepable(value):
+            return None
+        return value.encode() if dialect.name in _LOOSE else value
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
         return None if value is None else bytes(value).decode()
 
-
-def _exact(length: int) -> TypeEngine[str]:
-    """A column type that compares and sorts by code point on every database."""
-    return (
-        String(length)
-        # PostgreSQL compares exactly but sorts by the database's locale unless told otherwise.
-        .with_variant(String(length, collation="C"), "postgresql")
-        .with_variant(_TextAsBytes(4 * length), "mysql", "mariadb", "mssql")
-    )
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], str | None] | None:
+        # None: what is read is text already, and costs nothing more.
+        return super().result_processor(dialect, coltype) if dialect.name in _LOOSE else None
 
 
 def _words() -> TypeEngine[str]:
@@ -73,7 +81,7 @@ class Tables:
             "leases",
             _key("pipeline", PIPELINE_LENGTH),
             # No owner: the lease was given back.
-            Column("owner", _exact(KEY_LENGTH)),
+            Column("owner", _Exact(KEY_LENGTH)),
             _number("fencing"),
             _number("expires_at"),
         )
@@ -98,7 +106,7 @@ class Tables:
             "vault",
             _key("name", KEY_LENGTH),
             # Of `sealed`, which is too long for some databases to compare, and compared loosely by others.
-            Column("digest", _exact(64), nullable=False),
+            Column("digest", _Exact(64), nullable=False),
             _text("sealed"),
         )
         self.audit = self._audit()
@@ -116,7 +124,7 @@ class Tables:
             "links",
             *(_key("pipeline", PIPELINE_LENGTH), _key("stream", STREAM_LENGTH), _key("key", KEY_LENGTH)),
             _text("target"),
-            Column("address", _exact(ADDRESS_LENGTH), nullable=False),
+            Column("address", _Exact(ADDRESS_LENGTH), nullable=False),
             _text("fingerprint"),
             Column("owner", SmallInteger, nullable=False),
             *(_text("state"), _text("reason"), _text("parent"), _text("taken_off")),
@@ -140,21 +148,24 @@ class Tables:
         table = self._table(
             "audit",
             # SQLite counts by itself only in a column declared exactly INTEGER.
-            Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-            Column("pipeline", _exact(PIPELINE_LENGTH), nullable=False),
-            *(_number("at"), _text("job_id")),
-            Column("stream", _exact(STREAM_LENGTH), nullable=False),
-            Column("key", _exact(KEY_LENGTH), nullable=False),
+            # An identity rather than a sequence on PostgreSQL: its users need no right to it.
+            Column("id", BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True),
+            Column("pipeline", _Exact(PIPELINE_LENGTH), nullable=False),
+            _number("at"),
+            Column("job_id", _Exact(KEY_LENGTH), nullable=False),
+            Column("stream", _Exact(STREAM_LENGTH), nullable=False),
+            Column("key", _Exact(KEY_LENGTH), nullable=False),
             *(_text("outcome"), _text("reason"), _text("message"), _number("attempts")),
             *(_text("request_id", nullable=True), _text("replayed")),
         )
         self._index("audit_by_pipeline", table.c.pipeline, table.c.id)
-        self._index("audit_by_record", table.c.pipeline, table.c.stream, table.c.key)
+        self._index("audit_by_record", table.c.pipeline, table.c.key, table.c.stream, table.c.id)
+        self._index("audit_by_job", table.c.pipeline, table.c.job_id, table.c.id)
         return table
 
 
 def _key(name: str, length: int) -> Column[str]:
-    return Column(name, _exact(length), primary_key=True)
+    return Column(name, _Exact(length), primary_key=True)
 
 
 def _text(name: str, *, nullable: bool = False) -> Column[str]:
@@ -163,82 +174,3 @@ def _text(name: str, *, nullable: bool = False) -> Column[str]:
 
 def _number(name: str, *, nullable: bool = False) -> Column[int]:
     return Column(name, BigInteger, nullable=nullable)
-
-
-Step: TypeAlias = Callable[[Connection, Tables], None]
-
-
-def _create(connection: Connection, tables: Tables) -> None:
-    tables.metadata.create_all(connection)
-
-
-STEPS: tuple[Step, ...] = (_create,)
-"""Step n leads from schema version n-1 to n. A released step never changes: what comes later is a step of its own,
-and must find `Tables` as that step left them. On MySQL a step is not transactional, so it must bear being repeated."""
-
-
-def migrate(engine: Engine, tables: Tables, steps: Sequence[Step] = STEPS) -> None:
-    """Bring the database to the version of this library; does nothing when it is there already.
-
-    Several workers may call this at the same moment: one migrates, the others wait (on SQLite, PostgreSQL, MySQL and
-    MariaDB; elsewhere start one worker first).
-
-    Raises:
-        StateError: the state was written by a newer version of the library.
-    """
-    with engine.connect() as connection:
-        if _version(connection, tables) == len(steps):
-            return
-    with engine.connect() as connection, _alone(connection, tables):
-        version = _version(connection, tables)
-        if version > len(steps):
-            raise StateError(
-                f"the state has schema version {version}, this library knows versions up to {len(steps)}: "
-                "install the newer mlconnector_sdk that wrote it, or use another state"
-            )
-        for step in steps[version:]:
-            step(connection, tables)
-        if version < len(steps):
-            connection.execute(tables.versions.delete())
-            connection.execute(tables.versions.insert().values(id=1, version=len(steps)))
-
-
-def _version(connection: Connection, tables: Tables) -> int:
-    table = tables.versions
-    if not inspect(connection).has_table(table.name, schema=table.schema):
-        return 0
-    return connection.execute(select(table.c.version)).scalar_one_or_none() or 0
-
-
-_LOCKS = {
-    "postgresql": "SELECT pg_advisory_xact_lock(hashtext(:name))",
-    # Here a change of tables ends the transaction, so the lock must be the session's, and be given back.
-    "mysql": "SELECT GET_LOCK(:name, 3600)",
-    "mariadb": "SELECT GET_LOCK(:name, 3600)",
-}
-_UNLOCKS = {"mysql": "SELECT RELEASE_LOCK(:name)", "mariadb": "SELECT RELEASE_LOCK(:name)"}
-
-
-@contextmanager
-def _alone(connection: Connection, tables: Tables) -> Iterator[None]:
-    """One transaction that no other worker's migration overlaps."""
-    dialect, name = connection.dialect.name, tables.versions.name
-    if dialect == "sqlite":
-        _begin_alone(connection)
-    if dialect in _LOCKS:
-        connection.execute(text(_LOCKS[dialect]), {"name": name})
-    try:
-        yield
-        connection.commit()
-    finally:
-        if dialect in _UNLOCKS:
-            connection.execute(text(_UNLOCKS[dialect]), {"name": name})
-
-
-def _begin_alone(connection: Connection) -> None:
-    """The driver begins a transaction before a write to a row, but not before a change of tables."""
-    connection.begin()
-    if getattr(connection.connection.dbapi_connection, "in_transaction", False):
-        # A caller's engine may begin by itself, but without keeping other writers out.
-        connection.exec_driver_sql("ROLLBACK")
-    connection.exec_driver_sql("BEGIN IMMEDIATE")

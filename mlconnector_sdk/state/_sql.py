@@ -31,6 +31,7 @@ from ..cursors import HighWaterMark
 from ..errors import LeaseHeldError, LeaseLostError, StateError
 from ..models import AuditEntry, Checkpoint, DeadLetter, Lease, Link, Note, Pruned, Suppression
 from ._database import create_private_file, open_engine, translated_errors
+from ._migration import migrate
 from ._pruning import prune
 from ._rows import (
     AUDIT_COLUMNS,
@@ -54,7 +55,7 @@ from ._rows import (
     require_prune_terms,
     suppression_places,
 )
-from ._schema import Tables, migrate
+from ._schema import Tables
 from ._sealing import Sealer, reseal
 from ._vault import exchange, load_sealed
 from ._writes import Appender, Blanker, Eraser, Replacer

@@ -1,4 +1,4 @@
-"""The state database: its _version, its migrations, its file, and what it says when something is wrong."""
+"""The state database: its version, its migrations, its file, and what it says when something is wrong."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from mlconnector_sdk.errors import ConfigurationError, MissingDependencyError, S
 from mlconnector_sdk.models import AuditEntry, Checkpoint, Link
 from mlconnector_sdk.state import MemoryStateStore, SQLiteStateStore, SQLStateStore
 from mlconnector_sdk.state._database import open_engine
-from mlconnector_sdk.state._schema import STEPS, Tables, migrate
+from mlconnector_sdk.state._migration import STEPS, migrate
+from mlconnector_sdk.state._schema import Tables
 
+NEWEST = 1 + len(STEPS)
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SECRET = "somebody@private.example"
@@ -84,7 +86,7 @@ def test_a_new_state_has_the_newest_version(path):
     store, _ = _used(SQLiteStateStore(path))
     store.close()
 
-    assert len(STEPS) == _version(path)
+    assert NEWEST == _version(path)
 
 
 def test_a_prefix_and_a_schema(tmp_path):
@@ -108,13 +110,14 @@ def test_an_older_state_is_brought_forward(engine, path):
 
     migrate(engine, Tables("mlconnector_"), [*STEPS, _add_note])
 
-    assert len(STEPS) + 1 == _version(path)
+    assert NEWEST + 1 == _version(path)
     assert ["note"] == _note_columns(engine)
     assert ["C1"] == list(store.links("acme", "customers", ["C1"]))
 
 
 def test_migrating_again_does_nothing(engine):
     """A state that is up to date takes no step twice."""
+    migrate(engine, Tables("mlconnector_"))
     for _ in range(2):
         migrate(engine, Tables("mlconnector_"), [*STEPS, _add_note])
 
@@ -131,12 +134,15 @@ def test_a_failed_step_leaves_the_old_version(engine, path):
     with pytest.raises(RuntimeError, match="half way"):
         migrate(engine, Tables("mlconnector_"), [*STEPS, _add_note, fail])
 
-    assert len(STEPS) == _version(path)
+    assert NEWEST == _version(path)
     assert [] == _note_columns(engine)
 
 
 def test_workers_starting_at_once_migrate_once(path):
-    """Of several workers that open a new state at the same moment one migrates and the others wait."""
+    """Of several workers that open an older state at the same moment one migrates and the others wait."""
+    engine = open_engine(f"sqlite:///{path}")
+    migrate(engine, Tables("mlconnector_"))
+    engine.dispose()
     failures = []
     barrier = threading.Barrier(4)
 
@@ -157,7 +163,7 @@ def test_workers_starting_at_once_migrate_once(path):
         thread.join()
 
     assert [] == failures
-    assert len(STEPS) + 1 == _version(path)
+    assert NEWEST + 1 == _version(path)
 
 
 def test_the_first_lease_of_two(engine):
@@ -193,7 +199,7 @@ def test_a_newer_state_is_refused(engine):
     migrate(engine, Tables("mlconnector_"), [*STEPS, _add_note])
     store = SQLStateStore(engine)
 
-    with pytest.raises(StateError, match=rf"schema version {len(STEPS) + 1}.*install the newer mlconnector_sdk"):
+    with pytest.raises(StateError, match=rf"schema version {NEWEST + 1}.*install the newer mlconnector_sdk"):
         store.mark("acme", "customers")
 
 
