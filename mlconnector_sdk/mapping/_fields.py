@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 import attrs
@@ -20,6 +21,8 @@ ATTRIBUTES = frozenset(
 )
 """What any party has; what this kind of record lacks is empty."""
 
+_OF_ALL = frozenset(field.name for field in attrs.fields(Party))
+
 
 def check_source(source: FieldSource, where: str) -> None:
     """Raises `ConfigurationError`, which names `where`, for a source that no record can have."""
@@ -36,6 +39,8 @@ def field_getter(source: FieldSource, name: str) -> Callable[[Party], Any]:
     if source.startswith("raw."):
         path = source.split(".")[1:]
         return lambda party: _walk(party.raw, path)
+    if source in _OF_ALL:
+        return attrgetter(source)
     attribute = source
     return lambda party: getattr(party, attribute, "")
 

@@ -12,7 +12,7 @@ from ..errors import ConfigurationError, MappingError
 from ..models import Audience, MergeField, Party, fingerprint_of
 from ._choices import InterestSource, answer_getter, checked_interests, checked_permissions
 from ._fields import FieldSource, check_source, field_getter, guarded
-from ._normalize import clean_phone, country_code, member_address, merge_value, split_emails
+from ._normalize import clean_phone, country_code, member_address, merge_value, split_emails, text_value
 from ._templates import TagSource, distinct_tags, tag_getter
 
 __all__ = ["MemberMapper", "MemberMapping", "MemberPayload"]
@@ -145,7 +145,7 @@ class MemberMapper:
         known = {field.tag: field for field in audience.missing} | dict(audience.merge_fields)
         wanted = {field.tag: field for field in mapping.wanted_fields()}
         self._fields = [
-            (tag, _getter(source, tag, mapping), known.get(tag, wanted[tag]))
+            (tag, _merge_reader(_getter(source, tag, mapping), known.get(tag, wanted[tag])))
             for tag, source in mapping.merge_fields.items()
         ]
         self._tags = [tag_getter(source) for source in mapping.tags]
@@ -181,11 +181,10 @@ class MemberMapper:
                 merge field, never the value.
         """
         merge_fields: dict[str, Any] = {}
-        for tag, getter, field in self._fields:
-            value = getter(party)
-            if value is None and field.type == "address":
-                continue
-            merge_fields[tag] = merge_value(value, field)
+        for tag, reader in self._fields:
+            value = reader(party)
+            if value is not None:
+                merge_fields[tag] = value
         body: dict[str, Any] = {"email_address": address, "merge_fields": merge_fields}
         if self._language is not None and (language := self._language(party)):
             body["language"] = str(language)
@@ -193,7 +192,7 @@ class MemberMapper:
         if interests:
             body["interests"] = interests
         permissions = tuple((name, getter(party)) for name, getter in self._permissions)
-        tags = distinct_tags((*self._tags_of(party), *more_tags))
+        tags = distinct_tags((*self._tags_of(party), *more_tags)) if self._tags or more_tags else ()
         if tags:
             body["tags"] = list(tags)
         try:
@@ -205,6 +204,15 @@ class MemberMapper:
         if not self._tags:
             return ()
         return tuple(tag for getter in self._tags for tag in getter(party))
+
+
+def _merge_reader(getter: Callable[[Party], Any], field: MergeField) -> Callable[[Party], Any]:
+    """What reads a party's value for a merge field, in the form it takes; `None` leaves the member's own alone."""
+    if field.type == "text":
+        return lambda party: text_value(getter(party), field)
+    if field.type == "address":
+        return lambda party: None if (value := getter(party)) is None else merge_value(value, field)
+    return lambda party: merge_value(getter(party), field)
 
 
 def _getter(source: FieldSource, tag: str, mapping: MemberMapping) -> Callable[[Party], Any]:

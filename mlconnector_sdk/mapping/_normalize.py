@@ -28,10 +28,14 @@ __all__ = [
     "safe_id",
     "split_emails",
     "store_address",
+    "text_value",
 ]
 
 
-def cut_utf8(text: str, limit: int = 255) -> str:
+_SHORT = 255
+
+
+def cut_utf8(text: str, limit: int = _SHORT) -> str:
     """The text, cut so that it fits `limit` bytes of UTF-8; it always encodes.
 
     No character is split, nor parted from the accents and joiners that follow it. Half of a surrogate pair becomes
@@ -110,7 +114,8 @@ def store_address(address: Address) -> dict[str, str] | None:
 
 
 def _part(text: str) -> str:
-    return cut_utf8(text.strip())
+    text = text.strip()
+    return text if len(text) <= _SHORT and text.isascii() else cut_utf8(text)
 
 
 _SAFE_ID = re.compile(r"(?=.*[^.])[A-Za-z0-9_.-]+")
@@ -194,14 +199,21 @@ def merge_value(value: Any, field: MergeField) -> Any:
         >>> merge_value("blue", MergeField(tag="COLOUR", type="dropdown", options={"choices": ["Red", "Blue"]}))
         'Blue'
     """
+    if field.type == "text":
+        return text_value(value, field)
     if isinstance(value, str):
         value = value.strip()
-        if field.type == "text":
-            return cut_utf8(value)
     if value is None or value == "":
         return ""
     reader: Callable[[Any, MergeField], Any] = _READERS.get(field.type, _as_text)
     return reader(value, field)
+
+
+def text_value(value: Any, field: MergeField) -> str:
+    """`merge_value` of a text field."""
+    if isinstance(value, str):
+        return _part(value)
+    return "" if value is None else _as_text(value, field)
 
 
 def _misfit(field: MergeField, expected: str, value: object) -> MappingError:
