@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from typing import Any, Literal, TypeVar
 
 import attrs
 
+from .._http import HttpReply
 from .._json_stream import entries
 from .._stopping import carried
 from ..errors import (
@@ -24,6 +27,8 @@ from ..errors import (
 from ..models import MemberStatus, MemberWrite, WriteResult
 from ._client import READ_TIMEOUT, MailchimpClient
 from ._members import LENIENT, NOT_A_MEMBER, MemberWriter, checked, with_status
+from ._outage import FaultsInARow
+from ._traces import traced
 from ._wire import SYSTEM, Problem, RefusedError, address_key, path, refusal, result_of
 from ._written import Wanted, WrittenMember, stale_tags, tags_in, written
 
@@ -38,9 +43,6 @@ QUICK_SECONDS = 10.0
 # A few members go faster and are told apart better by calls of their own.
 FEW = 3
 
-# So many members in a row that all fail with a server fault: the far side is down, not the members.
-FAULTS_IN_A_ROW = 20
-
 Item = tuple[int, MemberWrite]
 """A write with its position in the caller's list."""
 
@@ -52,10 +54,16 @@ T = TypeVar("T")
 
 @attrs.define
 class _Outcome:
-    """The results of one `write` by position, and how many members in a row met a server fault."""
+    """The results of one `write` by position, how often each was sent, and how many in a row met a server fault."""
 
     results: dict[int, WriteResult] = attrs.field(factory=dict)
-    faults: int = 0
+    sent: Counter[int] = attrs.field(factory=Counter)
+    faults: FaultsInARow = attrs.field(factory=FaultsInARow)
+
+    def result(self, index: int) -> WriteResult:
+        """What became of one member, after all calls that had it."""
+        result, sent = self.results[index], self.sent[index]
+        return result if result.attempts == sent else attrs.evolve(result, attempts=sent)
 
 
 @attrs.define
@@ -110,7 +118,7 @@ class BulkWriter:
                 alone, many = alone + many, []
             self._write_singly(alone, outcome)
             self._write_many(many, outcome)
-        return [outcome.results[index] for index in range(len(writes))]
+        return [outcome.result(index) for index in range(len(writes))]
 
     def _write_many(self, items: Sequence[Item], outcome: _Outcome) -> None:
         good: list[Item] = []
@@ -139,20 +147,24 @@ class BulkWriter:
     def _write_singly(self, items: Iterable[Item], outcome: _Outcome) -> None:
         """By calls of their own, side by side when there are several.
 
-        The first error that concerns them all cancels what has not begun.
+        The first error that concerns them all, or many faults in a row, cancel what has not begun.
         """
         items = list(items)
         writes = [write for _, write in items]
-        for (index, _), result in zip(items, self._side_by_side(self._single.write, writes), strict=True):
-            outcome.results[index] = result
+        with closing(self._side_by_side(self._single.write, writes)) as results:
+            for (index, _), result in zip(items, results, strict=True):
+                outcome.sent[index] += result.attempts
+                outcome.results[index] = outcome.faults.see(result)
 
-    def _side_by_side(self, function: Callable[[T], WriteResult], items: Sequence[T]) -> Iterable[WriteResult]:
+    def _side_by_side(self, function: Callable[[T], WriteResult], items: Sequence[T]) -> Generator[WriteResult]:
         if len(items) <= FEW:
-            return map(function, items)
+            yield from map(function, items)
+            return
         with self._pool_lock:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="mailchimp-members")
-            return self._pool.map(carried(function), items)
+            results = self._pool.map(carried(function), items)
+        yield from results
 
     # One call
 
@@ -160,16 +172,7 @@ class BulkWriter:
         started = time.monotonic()
         reader = partial(_answer_in, Wanted.by(write for _, write in items))
         try:
-            reply = self._client.send(
-                "POST",
-                self._url,
-                _body_of(items),
-                operation="POST members",
-                params=LENIENT,
-                # A call that timed out is sent again in smaller parts, not as it was.
-                retry=attrs.evolve(self._client.retry, within=min(self._client.retry.within, READ_TIMEOUT)),
-                reader=reader,
-            )
+            reply = self._exchange(items, outcome, reader)
         except RefusedError as error:
             self._on_refusal(items, error, outcome)
         except RecordNotFoundError:
@@ -184,13 +187,31 @@ class BulkWriter:
             self._shrink(len(items))
             self._send_parts(_halves(items), outcome)
         else:
-            outcome.faults = 0
+            outcome.faults.reset()
             self._grow(time.monotonic() - started)
             answer = reply.parsed if isinstance(reply.parsed, _Answer) else reader([reply.body])
             self._read(answer, items, outcome, reply.headers.get("x-request-id"))
 
+    def _exchange(
+        self, items: Sequence[Item], outcome: _Outcome, reader: Callable[[Iterable[bytes]], _Answer]
+    ) -> HttpReply:
+        with traced() as trace:
+            try:
+                return self._client.send(
+                    "POST",
+                    self._url,
+                    _body_of(items),
+                    operation="POST members",
+                    params=LENIENT,
+                    # A call that timed out is sent again in smaller parts, not as it was.
+                    retry=attrs.evolve(self._client.retry, within=min(self._client.retry.within, READ_TIMEOUT)),
+                    reader=reader,
+                )
+            finally:
+                outcome.sent.update(dict.fromkeys((index for index, _ in items), trace.attempts))
+
     def _on_refusal(self, items: Sequence[Item], error: RefusedError, outcome: _Outcome) -> None:
-        outcome.faults = 0
+        outcome.faults.reset()
         if error.reason == "status_refused":
             self._distrusted = True
             self._write_singly(items, outcome)
@@ -204,10 +225,7 @@ class BulkWriter:
         if len(items) > 1:
             self._send_parts(_halves(items), outcome)
             return
-        outcome.faults += 1
-        if outcome.faults > FAULTS_IN_A_ROW:
-            raise error
-        outcome.results[items[0][0]] = result_of(error)
+        outcome.results[items[0][0]] = outcome.faults.see(result_of(error))
 
     def _send_parts(self, parts: Iterable[Sequence[Item]], outcome: _Outcome) -> None:
         for part in parts:

@@ -20,6 +20,7 @@ from ..models import BatchEntry, OrderWrite, Product, WriteResult
 from ..protocols import Journal
 from ._batches import Batches, Operation, OperationResult
 from ._ecommerce import OrderWriter, order_document, product_document
+from ._outage import FaultsInARow
 from ._wire import encode
 
 __all__ = ["BATCH_FROM", "LARGEST_BATCH", "OrderBatchWriter"]
@@ -73,6 +74,7 @@ class OrderBatchWriter:
         # While Mailchimp works on the batches, what could not go with them goes by itself.
         results = self._singly([item for item in items if item[0] not in chosen])
         outcomes = self._outcomes(entries, journal)
+        batch_of = {key: entry.id for entry in entries for key in entry.writes}
         again = []
         for index, write in batched:
             reason = outcomes.get(write.record_key, "unnamed")
@@ -80,8 +82,10 @@ class OrderBatchWriter:
                 # What the store has already is updated; it is not known with which lines.
                 again.append((index, attrs.evolve(write, exists=True) if reason == "already_exists" else write))
             else:
-                results[index] = WriteResult(kind="created")
-        results |= self._singly(again)
+                # Inside a batch no request has an id of its own; the batch's is what there is to ask for.
+                results[index] = WriteResult(kind="created", note=f"in batch {batch_of[write.record_key]}")
+        for index, result in self._singly(again).items():
+            results[index] = attrs.evolve(result, attempts=result.attempts + 1)
         return [results[index] for index, _ in items]
 
     def recover(self, journal: Journal) -> dict[str, str]:
@@ -160,17 +164,29 @@ class OrderBatchWriter:
     # Single calls
 
     def _singly(self, items: Iterable[Item]) -> dict[int, WriteResult]:
-        items = list(items)
-        results = self._together(self._single.write, [write for _, write in items])
+        items, faults = list(items), FaultsInARow()
+        results = self._together(self._single.write, [write for _, write in items], faults.see)
         return {index: result for (index, _), result in zip(items, results, strict=True)}
 
-    def _together(self, function: Callable[[T], R], values: Iterable[T]) -> list[R]:
-        """Side by side. The first error that concerns them all cancels what has not begun."""
+    def _together(
+        self, function: Callable[[T], R], values: Iterable[T], see: Callable[[R], object] | None = None
+    ) -> list[R]:
+        """Side by side. The first error that concerns them all, or that `see` raises, cancels what has not begun."""
         values = list(values)
         if not values:
             return []
+        results, work = [], carried(function)
         with ThreadPoolExecutor(min(self._threads, len(values)), thread_name_prefix="mailchimp-orders") as pool:
-            return list(pool.map(carried(function), values))
+            futures = [pool.submit(work, value) for value in values]
+            try:
+                for future in futures:
+                    results.append(future.result())
+                    if see is not None:
+                        see(results[-1])
+            finally:
+                for future in futures:
+                    future.cancel()
+        return results
 
 
 def _reasons(results: Iterator[OperationResult]) -> Outcomes:

@@ -6,7 +6,7 @@ import attrs
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from mlconnector_sdk.errors import AuthenticationError, ServerFaultError, TimeoutExceededError
+from mlconnector_sdk.errors import AuthenticationError, TimeoutExceededError, UnavailableError
 from mlconnector_sdk.mailchimp import MailchimpSink
 from mlconnector_sdk.mailchimp._bulk import rounds_of
 from mlconnector_sdk.models import MemberWrite, member_id
@@ -124,8 +124,16 @@ def test_a_blamed_member_is_found_at_once(fake, sink):
 def test_an_outage_by_server_faults_is_raised(fake, sink):
     """When every member fails, the far side is down and nobody is set aside."""
     fake.fail(status=500, body={"title": "Internal Server Error"})
-    with pytest.raises(ServerFaultError):
+    with pytest.raises(UnavailableError, match="20 records in a row"):
         sink.write_members(member_writes(100))
+
+
+def test_an_outage_is_seen_in_calls_of_their_own(fake, sink):
+    """When members that need calls of their own fail one after the other, most of them are not even begun."""
+    fake.fail(status=500, body={"title": "Internal Server Error"})
+    with pytest.raises(UnavailableError, match="20 records in a row"):
+        sink.write_members(member_writes(200, status="archived", exists=True))
+    assert len(fake.log) < 200
 
 
 def test_calls_shrink_when_they_time_out(fake, make_sink):
