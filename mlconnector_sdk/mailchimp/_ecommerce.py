@@ -16,6 +16,7 @@ import attrs
 from ..errors import ConfigurationError, RecordError, RecordNotFoundError, ServerFaultError
 from ..models import OrderWrite, Product, Store, WriteResult
 from ._client import MailchimpClient
+from ._traces import traced
 from ._wire import SYSTEM, RefusedError, path, result_of
 
 __all__ = ["OrderWriter", "StoreKeeper", "order_document", "product_document"]
@@ -103,6 +104,10 @@ class OrderWriter:
 
     def write(self, write: OrderWrite) -> WriteResult:
         """Create or update one order. Raises only what does not concern this order alone."""
+        with traced() as trace:
+            return trace.complete(self._written_alone(write), " order")
+
+    def _written_alone(self, write: OrderWrite) -> WriteResult:
         try:
             self._ensure_products(product for product in write.products if product.id not in write.known_products)
             return self._repaired(write)

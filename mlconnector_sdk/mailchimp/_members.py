@@ -16,6 +16,7 @@ import attrs
 from ..errors import ConfigurationError, RecordError, RecordNotFoundError, RecordRejectedError, ServerFaultError
 from ..models import MemberStatus, MemberWrite, WriteResult, member_id
 from ._client import MailchimpClient, json_object
+from ._traces import traced
 from ._wire import SYSTEM, RefusedError, address_key, encode, path, result_of
 from ._written import Wanted, WrittenMember, permission_changes, stale_tags, written
 
@@ -66,6 +67,10 @@ class MemberWriter:
 
     def write(self, write: MemberWrite) -> WriteResult:
         """Create or update one member. Raises only what does not concern this member alone."""
+        with traced() as trace:
+            return trace.complete(self._written_alone(write))
+
+    def _written_alone(self, write: MemberWrite) -> WriteResult:
         if refused := checked(write):
             return refused
         try:
