@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Engine, QueuePool, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ..errors import ConfigurationError, MissingDependencyError, StateError
+from ._refusals import explain, without_values
 
 __all__ = ["create_private_file", "open_engine", "translated_errors"]
 
@@ -109,20 +110,6 @@ def translated_errors(store: object, *, passing: type[Exception] | tuple[()] = (
     except passing:
         raise
     except SQLAlchemyError as error:
-        if isinstance(error, StatementError):
-            error.hide_parameters = True
-        raise StateError(_explain(store, error)) from error
+        raise StateError(explain(store, error)) from without_values(error)
     except (TypeError, ValueError, OverflowError) as error:
         raise StateError(f"{store!r} met a value it cannot keep or read ({type(error).__name__})") from error
-
-
-def _explain(store: object, error: SQLAlchemyError) -> str:
-    if not isinstance(error, DBAPIError):
-        return f"{store!r} failed ({type(error).__name__})"
-    said = str(error.orig)
-    if "file is not a database" in said or "malformed" in said:
-        return f"{store!r} is no SQLite database, or a damaged one: name another file, or restore a backup"
-    # Other kinds of error may quote values; these tell of the server, the disk or a lock.
-    detail = f": {said.splitlines()[0]}" if isinstance(error, OperationalError) and said else ""
-    kind = type(error.orig).__name__
-    return f"{store!r} failed ({kind}{detail}): check the database, then run again"

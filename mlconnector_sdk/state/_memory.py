@@ -26,6 +26,7 @@ from ._rows import (
     microseconds,
     require_lease_terms,
     require_prune_terms,
+    require_secret_name,
     suppression_places,
 )
 
@@ -219,6 +220,7 @@ class MemoryStateStore:
 
     def exchange_sealed(self, name: str, before: str | None, after: str | None) -> bool:
         """See `SealedStore.exchange_sealed`."""
+        require_secret_name(name)
         with self._lock:
             if self._sealed.get(name) != before:
                 return False

@@ -45,6 +45,7 @@ __all__ = [
     "microseconds",
     "require_lease_terms",
     "require_prune_terms",
+    "require_secret_name",
     "suppression_places",
 ]
 
@@ -81,14 +82,22 @@ AUDIT_COLUMNS = (
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _TAG = "$type"
 
 
 def microseconds(at: datetime) -> int:
-    """An aware time as whole microseconds since 1970 UTC. Raises `ValueError` for a naive one."""
+    """An aware time as whole microseconds since 1970 UTC. Raises `ValueError` for a naive one.
+
+    So it does at the ends of the calendar, where a time of another zone may lie in a year that UTC does not have.
+    """
     if at.tzinfo is None:
         raise ValueError("a time without time zone cannot be stored")
-    return (at - _EPOCH) // _MICROSECOND
+    count = (at - _EPOCH) // _MICROSECOND
+    if not _FIRST <= count <= _LAST:
+        raise ValueError("a time before the year 1 or after the year 9999 in UTC cannot be stored")
+    return count
 
 
 def from_microseconds(count: int) -> datetime:
@@ -117,11 +126,24 @@ def _exact(text: str, limit: int, what: str) -> str:
     """`text` if every database can keep and compare it character by character."""
     if len(text) > limit:
         raise ValueError(f"a {what} of {len(text)} characters is longer than {limit}")
+    return _whole(text, what)
+
+
+def _whole(text: str, what: str) -> str:
+    """`text` if every database can keep it, however long it is."""
     if not text.isascii():
         text.encode()
     if "\0" in text:
         raise ValueError(f"a {what} with a NUL character cannot be stored")
     return text
+
+
+def require_secret_name(name: str) -> None:
+    """Raises `StateError` for the name of a secret that not every database can keep."""
+    if not is_keepable(name) or len(name) > KEY_LENGTH:
+        raise StateError(
+            f"the name of a secret has up to {KEY_LENGTH} characters of valid Unicode, none of them NUL: rename it"
+        )
 
 
 def require_lease_terms(pipeline: str, owner: str, now: datetime) -> None:
@@ -241,7 +263,8 @@ def checkpoint_rows(checkpoint: Checkpoint, seal: Seal = _in_the_clear) -> Check
 
 def _mark_row(pipeline: str, mark: HighWaterMark) -> Row:
     stream = _exact(mark.stream, STREAM_LENGTH, "stream name")
-    return (pipeline, stream, *encode_mark(mark.value), _microseconds_or_none(mark.full_scan_at))
+    kind, value = encode_mark(mark.value)
+    return (pipeline, stream, kind, _whole(value, "mark"), _microseconds_or_none(mark.full_scan_at))
 
 
 def load_mark(row: Sequence[Any]) -> HighWaterMark:
@@ -252,6 +275,8 @@ def load_mark(row: Sequence[Any]) -> HighWaterMark:
 
 
 def _link_row(pipeline: str, link: Link) -> Row:
+    # Looked at together, because there are many links.
+    _whole(link.target + link.fingerprint + link.state + link.parent + link.taken_off + link.contact_id, "link")
     return (
         pipeline,
         _exact(link.stream, STREAM_LENGTH, "stream name"),
@@ -261,7 +286,7 @@ def _link_row(pipeline: str, link: Link) -> Row:
         link.fingerprint,
         int(link.owner),
         link.state,
-        link.reason,
+        _readable(link.reason),
         link.parent,
         link.taken_off,
         link.standing,
@@ -303,17 +328,17 @@ def _dead_letter_row(pipeline: str, letter: DeadLetter, seal: Seal) -> Row:
         pipeline,
         stream,
         key,
-        letter.reason,
+        _readable(letter.reason),
         _readable(letter.message),
         seal(("dead letter", pipeline, stream, key), _dump_payload(letter.payload)),
-        letter.fingerprint,
+        _whole(letter.fingerprint, "fingerprint"),
         letter.attempts,
         microseconds(letter.first_at),
         microseconds(letter.last_at),
-        letter.job_id,
-        letter.first_job_id,
+        _whole(letter.job_id, "job id"),
+        _whole(letter.first_job_id, "job id"),
         letter.status_code,
-        letter.request_id,
+        _readable(letter.request_id),
     )
 
 
@@ -340,7 +365,13 @@ def load_dead_letter(row: Sequence[Any], pipeline: str = "", unseal: Seal = _in_
 
 def _suppression_row(pipeline: str, suppression: Suppression) -> Row:
     address = _exact(suppression.address, ADDRESS_LENGTH, "address")
-    return (pipeline, address, _readable(suppression.reason), suppression.origin, microseconds(suppression.at))
+    return (
+        pipeline,
+        address,
+        _readable(suppression.reason),
+        _readable(suppression.origin),
+        microseconds(suppression.at),
+    )
 
 
 def suppression_places(addresses: Iterable[str]) -> dict[str, str]:
@@ -386,10 +417,10 @@ def _audit_row(pipeline: str, entry: AuditEntry) -> Row:
         _exact(entry.stream, STREAM_LENGTH, "stream name"),
         _exact(entry.key, KEY_LENGTH, "record key"),
         entry.outcome,
-        entry.reason,
+        _readable(entry.reason),
         _readable(entry.message),
         entry.attempts,
-        entry.request_id,
+        _readable(entry.request_id),
         entry.replayed,
     )
 

@@ -50,17 +50,24 @@ class _Exact(TypeDecorator[str]):
         collation = "C" if dialect.name == "postgresql" else None
         return dialect.type_descriptor(String(self.length, collation=collation))
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | bytes | None:
-        if value is None or not is_keepable(value):
-            return None
-        return value.encode() if dialect.name in _LOOSE else value
+    def bind_processor(self, dialect: Dialect) -> Callable[[str | None], str | bytes | None]:
+        return _as_bytes if dialect.name in _LOOSE else _as_text
 
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
-        return None if value is None else bytes(value).decode()
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[bytes | None], str | None] | None:
+        # None: what is read is text already.
+        return _from_bytes if dialect.name in _LOOSE else None
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], str | None] | None:
-        # None: what is read is text already, and costs nothing more.
-        return super().result_processor(dialect, coltype) if dialect.name in _LOOSE else None
+
+def _as_text(value: str | None) -> str | None:
+    return value if value is not None and is_keepable(value) else None
+
+
+def _as_bytes(value: str | None) -> bytes | None:
+    return value.encode() if value is not None and is_keepable(value) else None
+
+
+def _from_bytes(value: bytes | None) -> str | None:
+    return None if value is None else bytes(value).decode()
 
 
 def _words() -> TypeEngine[str]:

@@ -53,6 +53,7 @@ from ._rows import (
     microseconds,
     require_lease_terms,
     require_prune_terms,
+    require_secret_name,
     suppression_places,
 )
 from ._schema import Tables
@@ -121,7 +122,10 @@ class SQLStateStore:
         try:
             fencing = self._take(pipeline, owner, now, expires_at)
         except IntegrityError:
-            # Somebody else made the pipeline's very first lease a moment ago; now there is a row to wait for.
+            fencing = 0
+        if not fencing:
+            # Somebody else made the pipeline's very first lease a moment ago; now there is a row to wait for. Not done
+            # while the error is handled: it quotes the row, and would be shown with what is raised here.
             with translated_errors(self):
                 fencing = self._take(pipeline, owner, now, expires_at)
         return Lease(pipeline=pipeline, owner=owner, fencing=fencing, expires_at=expires_at)
@@ -276,6 +280,7 @@ class SQLStateStore:
 
     def exchange_sealed(self, name: str, before: str | None, after: str | None) -> bool:
         """See `SealedStore.exchange_sealed`."""
+        require_secret_name(name)
         try:
             with self._writing(passing=IntegrityError) as connection:
                 return exchange(connection, self._tables.vault, name, before, after)

@@ -37,11 +37,11 @@ class _Compiled:
         self._names = tuple(prefix + name for name in names)
         self._positional = compiled.positional
         assert not self._positional or list(self._names) == compiled.positiontup
-        self._encode: dict[int, Callable[[Any], Any]] = {}
+        self._encode: list[tuple[int, Callable[[Any], Any]]] = []
         for place, name in enumerate(names):
             processor = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
             if processor is not None:
-                self._encode[place] = processor
+                self._encode.append((place, processor))
 
     def __call__(self, connection: Connection, rows: Sequence[Row]) -> None:
         if rows:
@@ -49,9 +49,14 @@ class _Compiled:
 
     def _parameters(self, rows: Sequence[Row]) -> Any:
         if self._encode:
-            encode = self._encode
-            rows = [tuple(encode[i](v) if i in encode else v for i, v in enumerate(row)) for row in rows]
+            rows = [self._encoded(row) for row in rows]
         return rows if self._positional else [dict(zip(self._names, row, strict=True)) for row in rows]
+
+    def _encoded(self, row: Row) -> Row:
+        values = list(row)
+        for place, encode in self._encode:
+            values[place] = encode(values[place])
+        return tuple(values)
 
 
 class Appender:
