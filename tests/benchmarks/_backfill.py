@@ -12,7 +12,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -95,7 +95,9 @@ def load(
     return {"seconds": seconds, "calls": report.requests["mailchimp"]}
 
 
-def measure_backfill(counts: Sequence[int], *, latencies: Sequence[float] = (0.0, 50.0)) -> dict[str, Any]:
+def measure_backfill(
+    counts: Sequence[int], *, latencies: Sequence[float] = (0.0, 50.0), before: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Both ways for each number of orders and each latency in milliseconds, as a table."""
     print(
         f"\n{'latency ms':>10}{'orders':>9}{'singly s':>11}{'batches s':>11}{'singly calls':>14}{'batches calls':>15}"

@@ -12,11 +12,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from _stages import Breakdown, top_functions
+from _sources import source_of
 
 from mlconnector_sdk import MailchimpSink, SyncEngine
-from mlconnector_sdk.auth import CookieLogin
-from mlconnector_sdk.sources.acumatica import Acumatica
 from mlconnector_sdk.state import SQLiteStateStore
 
 MIB = 1024 * 1024
@@ -24,9 +22,9 @@ MIB = 1024 * 1024
 
 def engine_for(where: dict[str, Any], state: str) -> SyncEngine:
     """The pipeline as a user would build it: defaults everywhere, state on disk."""
-    source = Acumatica(**where["erp"], auth=CookieLogin(**where["login"]))
     mailchimp = where["mailchimp"]
     sink = MailchimpSink(mailchimp["api_key"], list_id=mailchimp["list_id"], base_url=mailchimp["base_url"])
+    source = source_of(where["site"], where["erp"])
     return SyncEngine(source, sink, state=SQLiteStateStore(state), name="bench", progress=False)
 
 
@@ -51,21 +49,26 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
         start = memory("VmRSS")
         before, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
         if job["how"] == "stages":
-            with Breakdown() as breakdown:
+            from _stages import Breakdown
+
+            with Breakdown(job["where"]["site"]) as breakdown:
                 report = engine.run(["customers"], full=True)
             result["stages"] = breakdown.seconds
         elif job["how"] == "functions":
+            from _stages import top_functions
+
             report, result["functions"] = top_functions(lambda: engine.run(["customers"], full=True))
         else:
             report = engine.run(["customers"], full=True)
         wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF)
     if not report.ok:
         raise SystemExit(str(report))
+    requests = dict(report.requests)
     result |= {
         "wall": wall,
         "cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
         "system": after.ru_stime - before.ru_stime,
-        "requests": dict(report.requests),
+        "requests": {"mailchimp": requests.pop("mailchimp"), "erp": sum(requests.values())},
         "counts": report.stream("customers").counts,
         "start_mib": start,
         "peak_mib": memory("VmHWM"),

@@ -9,10 +9,11 @@ from __future__ import annotations
 import cProfile
 import functools
 import importlib
+import inspect
 import pstats
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from types import TracebackType
@@ -20,16 +21,13 @@ from typing import Any, Self, TypeVar
 
 import mlconnector_sdk.sync._run as run_module
 
-__all__ = ["REST", "Breakdown", "top_functions"]
+__all__ = ["REST", "SOURCES", "STAGES", "Breakdown", "top_functions"]
 
 T = TypeVar("T")
 
 REST = "engine, all else"
+HTTP = "HTTP"
 STAGES = {
-    "extract: HTTP": ["sources.acumatica._session:Session.get"],
-    "extract: JSON": ["sources.acumatica._listing:Listing._get"],
-    "structure: unwrap": ["sources.acumatica._listing:Listing._rows"],
-    "structure: records": ["sources.acumatica._source:Acumatica._page"],
     "normalise address": ["sync._members:MemberDecider.draft"],
     "map": ["mapping._members:MemberMapper.payload"],
     "encode": ["mapping._members:_encode", "mailchimp._bulk:_body_of"],
@@ -42,12 +40,25 @@ STAGES = {
     ],
     "send": ["mailchimp._client:MailchimpClient.send"],
     "send: arrange": ["mailchimp._bulk:BulkWriter.write"],
-    "read results": ["mailchimp._bulk:_answer_in", "mailchimp._bulk:BulkWriter._read"],
+    "send: read answer": ["mailchimp._bulk:_answer_in", "mailchimp._bulk:BulkWriter._read"],
     "settle": ["sync._load:Loader._finish_oldest"],
     "checkpoint": ["sync._load:Loader._checkpoint", "state._sql:checkpoint_rows"],
     "commit": ["state._sql:SQLStateStore.commit"],
+    HTTP: ["_http:HttpClient.request"],
 }
-"""Stage to the functions in which it happens; what they call belongs to it too, unless that has a stage of its own."""
+"""Stage to the functions in which it happens; what they call belongs to it too, unless that has a stage of its own.
+
+`HTTP` is told apart by what it is done for.
+"""
+
+SOURCES = {
+    "acumatica": ("sources.acumatica._source:Acumatica", "_page"),
+    "sage100": ("sources.sage100._source:Sage100", "_page"),
+    "sage300": ("sources.sage300._source:Sage300", "_page"),
+    "sagex3": ("sources.sagex3._source:SageX3", "_pages"),
+    "syspro": ("sources.syspro._source:Syspro", "_page"),
+}
+"""The class of each source, whose `read` is the stage of extraction, and its method that makes records of rows."""
 
 
 class _Inline(Executor):
@@ -76,11 +87,22 @@ def _on_one_thread() -> Iterator[None]:
         run_module.read_ahead, run_module.ThreadPoolExecutor = kept
 
 
+def places_for(site: str) -> Iterator[tuple[str, str]]:
+    """Every stage of a run with this source, and a function in which it happens."""
+    source, records = SOURCES[site.partition("-")[0]]
+    yield "extract: read answer", f"{source}.read"
+    yield "structure", f"{source}.{records}"
+    for stage, places in STAGES.items():
+        for place in places:
+            yield stage, place
+
+
 class Breakdown:
     """While inside, every moment of processor time counts for the innermost stage under way."""
 
-    def __init__(self) -> None:
+    def __init__(self, site: str) -> None:
         self.seconds: Counter[str] = Counter()
+        self._site = site
         self._under_way = [REST]
         self._since = 0
         self._kept: list[tuple[Any, str, Any]] = []
@@ -88,9 +110,8 @@ class Breakdown:
 
     def __enter__(self) -> Self:
         self._one_thread.__enter__()
-        for stage, places in STAGES.items():
-            for place in places:
-                self._watch(stage, place)
+        for stage, place in places_for(self._site):
+            self._watch(stage, place)
         self._since = time.thread_time_ns()
         return self
 
@@ -108,18 +129,48 @@ class Breakdown:
         owner = functools.reduce(getattr, outer, importlib.import_module(f"mlconnector_sdk.{module}"))
         function = getattr(owner, name)
         self._kept.append((owner, name, function))
+        watched = self._watched_pages if inspect.isgeneratorfunction(function) else self._watched_call
+        setattr(owner, name, functools.wraps(function)(watched(stage, function)))
 
-        @functools.wraps(function)
+    def _watched_call(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def watched(*args: Any, **kwargs: Any) -> Any:
-            self._charge()
-            self._under_way.append(stage)
+            self._enter(stage)
             try:
                 return function(*args, **kwargs)
             finally:
-                self._charge()
-                self._under_way.pop()
+                self._leave()
 
-        setattr(owner, name, watched)
+        return watched
+
+    def _watched_pages(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The stage is under way only while the next page is made, not while somebody works on the last one."""
+
+        def watched(*args: Any, **kwargs: Any) -> Generator[Any]:
+            pages = function(*args, **kwargs)
+            try:
+                while True:
+                    self._enter(stage)
+                    try:
+                        page = next(pages)
+                    except StopIteration as end:
+                        return end.value
+                    finally:
+                        self._leave()
+                    yield page
+            finally:
+                pages.close()
+
+        return watched
+
+    def _enter(self, stage: str) -> None:
+        self._charge()
+        if stage == HTTP:
+            stage = f"{self._under_way[-1].partition(':')[0]}: {HTTP}"
+        self._under_way.append(stage)
+
+    def _leave(self) -> None:
+        self._charge()
+        self._under_way.pop()
 
     def _charge(self) -> None:
         now = time.thread_time_ns()
