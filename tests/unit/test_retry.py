@@ -103,3 +103,25 @@ def test_what_may_have_been_done_is_not_repeated_unless_harmless():
 
     assert RetryPolicy.immediate().call(refused, repeatable=False) == "answer"
     assert lost.calls == 1
+
+
+def test_the_random_part_stays_within_the_deadline():
+    """Where the asked pause just fits, the random part is cut, never the asked one."""
+    waits = []
+    for _ in range(20):
+        flaky = Flaky(RateLimitError("slow", retry_after=0.004))
+        policy = RetryPolicy(within=0.0045, first_wait=0, longest_wait=0)
+        try:
+            policy.call(flaky, on_wait=lambda error, wait, tries: waits.append(wait))
+        except RateLimitError:
+            # The machine was so slow that the pause did not fit any more.
+            assert flaky.calls == 1
+
+    assert 0.004 <= min(waits, default=0.004)
+    assert max(waits, default=0.004) <= 0.0045
+
+
+def test_an_error_says_how_long_to_wait():
+    """Whoever reads the error is told when to come back, if the far side said so."""
+    assert "wait 3600 s" in str(RateLimitError("slow", retry_after=3600, status_code=429))
+    assert "wait" not in str(RateLimitError("slow", status_code=429))

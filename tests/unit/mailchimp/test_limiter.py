@@ -4,6 +4,9 @@ import gc
 import threading
 import time
 
+import pytest
+
+from mlconnector_sdk._stopping import StopWaiting, stoppable
 from mlconnector_sdk.mailchimp._limiter import AccountLimiter, limiter_for
 
 
@@ -53,3 +56,14 @@ def test_a_limiter_lives_as_long_as_it_is_held():
     del held
     gc.collect()
     assert 8 == limiter_for("us6.api.mailchimp.com", "passing-us6", 8).size
+
+
+def test_a_stop_ends_the_wait_for_the_end_of_a_pause():
+    """Whoever waits for the end of a pause leaves when the run is stopped, and takes no place with it."""
+    limiter = AccountLimiter(1)
+    limiter.pause(60)
+    with stoppable(lambda: True), pytest.raises(StopWaiting), limiter:
+        pass
+    limiter._resumes_at = 0.0
+    with stoppable(lambda: True), limiter:
+        pass
