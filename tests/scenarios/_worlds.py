@@ -42,8 +42,8 @@ class AcumaticaEnd:
 
     def source(self, *, kind: type[Acumatica] = Acumatica, password: str = "correct horse", **settings: Any) -> Source:
         login = CookieLogin(username="sync", password=password, tenant="Acme")
-        settings = {"retry": RetryPolicy.immediate(), "version": self.fake.version, "page_size": 50, **settings}
-        return kind(self.fake.base_url, auth=login, **settings)
+        usual = {"auth": login, "retry": RetryPolicy.immediate(), "version": self.fake.version, "page_size": 50}
+        return kind(self.fake.base_url, **{**usual, **settings})
 
     def add_customer(
         self, email: str | None, *, name: str = "Harbor Pumps", key: str | None = None, inactive: bool = False
