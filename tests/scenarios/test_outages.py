@@ -18,6 +18,7 @@ def filled(world, customers: int = 1, orders: int = 0) -> list[str]:
 
 
 def set_aside(world) -> list[str]:
+    """The keys of the dead letters."""
     return [letter.key for letter in world.state.dead_letters("acme")]
 
 
