@@ -159,7 +159,15 @@ def minimums(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Print speed, requests and memory; arguments go to the benchmark."""
     session.install("-e", ".", *group("tests"))
-    session.run("python", "tests/benchmarks/run.py", *session.posargs, env=ALONE)
+    session.run("python", "-m", "tests.benchmarks.run", *session.posargs, env=ALONE)
+
+
+@nox.session
+def bench_peers(session: nox.Session) -> None:
+    """Do the same work with other tools, each in an environment of its own; arguments go to the comparison."""
+    session.install("-e", ".", *group("tests"))
+    environments = Path(session.cache_dir) / "peers"
+    session.run("python", "tests/bench_peers/run.py", "--environments", str(environments), *session.posargs, env=ALONE)
 
 
 @nox.session

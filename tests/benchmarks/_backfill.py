@@ -15,12 +15,13 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from mlconnector_sdk import MailchimpSink, MemoryStateStore, RetryPolicy, Store, SyncEngine
 from mlconnector_sdk.models import Order, OrderLine, Page, StreamSpec
 from mlconnector_sdk.testing import FakeMailchimp
+
+from ._bench import ENVIRONMENT, ROOT, module
 
 PRODUCTS = 200
 PAGE = 500
@@ -71,8 +72,10 @@ def load(
     count: int, *, latency: float, batched: bool, step: float = STEP_SECONDS, polling: RetryPolicy | None = None
 ) -> dict[str, float]:
     """One first load; its seconds and its calls."""
-    command = [sys.executable, str(Path(__file__)), f"--latency={latency}", f"--step={step}"]
-    account = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    command = [*module("_backfill"), f"--latency={latency}", f"--step={step}"]
+    account = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT, cwd=ROOT
+    )
     assert account.stdout is not None
     where = json.loads(account.stdout.readline())
     sink = MailchimpSink(

@@ -12,22 +12,27 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-__all__ = ["ENVIRONMENT", "JOBS", "Bench", "spin"]
+__all__ = ["ENVIRONMENT", "JOBS", "ROOT", "Bench", "module", "spin"]
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 # What is measured is this checkout, installed or not.
-ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])}
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
 # Mailchimp tells every run what changed since the last one began, so the run after a load reads back what that wrote.
 JOBS = {"load": "first load", "echo": "re-poll right after it", "again": "unchanged re-poll"}
+
+
+def module(name: str) -> list[str]:
+    """The command that runs one of these modules."""
+    return [sys.executable, "-m", f"tests.benchmarks.{name}"]
 
 
 class FarSides:
     """The process of the fakes."""
 
     def __init__(self, site: str, customers: int) -> None:
-        command = [sys.executable, str(HERE / "_far_sides.py"), f"--site={site}", f"--customers={customers}"]
+        command = [*module("_far_sides"), f"--site={site}", f"--customers={customers}"]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT, cwd=ROOT
         )
         self.where: dict[str, Any] = json.loads(self._line())
 
@@ -94,11 +99,12 @@ class Bench:
     def _job(self, state: str, how: str, environment: Mapping[str, str]) -> dict[str, Any]:
         job = json.dumps({"where": self.far_sides.where, "state": state, "how": how})
         done = subprocess.run(
-            [sys.executable, str(HERE / "_job.py"), job],
+            [*module("_job"), job],
             stdout=subprocess.PIPE,
             text=True,
             check=True,
             env={**ENVIRONMENT, **environment},
+            cwd=ROOT,
         )
         result: dict[str, Any] = json.loads(done.stdout)
         return result

@@ -9,13 +9,14 @@ import json
 import re
 from abc import abstractmethod
 from typing import Any, Protocol
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import attrs
-from _customers import Kind, Stencil, json_items, kinds, number_in
 
-from mlconnector_sdk.testing import FakeAcumatica, FakeSage100, FakeSage300, FakeServer, FakeSageX3, FakeSyspro
+from mlconnector_sdk.testing import FakeAcumatica, FakeSage100, FakeSage300, FakeSageX3, FakeServer, FakeSyspro
 from mlconnector_sdk.testing.fakes import Reply, Request
+
+from ._customers import KINDS, Kind, Stencil, json_items, kinds, number_in
 
 __all__ = ["SITES", "Site"]
 
@@ -73,7 +74,8 @@ class CannedSite(FakeServer):
 
     def handle(self, request: Request) -> Reply:
         part = self.part(request)
-        if part is None:
+        # Who asks for one or two only looks whether there are any.
+        if part is None or part.count < KINDS:
             return super().handle(request)
         if not self._ready:
             self._write(request)

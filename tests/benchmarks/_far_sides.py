@@ -1,8 +1,8 @@
 """Both far sides in a process of their own, so that a client's processor time is the client's alone.
 
 Commands come on standard input, a line each, and are answered with `done`: `later SECONDS` moves the clock of the
-account, `empty` forgets all its members, `settle` makes their changes old, `latency MILLISECONDS` is what each answer takes
-from now on. The end of the input ends the process.
+account, `empty` forgets all its members, `settle` makes their changes old, `latency MILLISECONDS` is what each answer
+takes from now on. The end of the input ends the process.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import json
 import sys
 from datetime import UTC, datetime, timedelta
 
-from _account import QuickMailchimp
-from _erps import SITES
-from _sources import source_of
+from ._account import QuickMailchimp
+from ._erps import SITES
+from ._sources import source_of
 
 
 class Clock:

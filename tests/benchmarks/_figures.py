@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from _bench import JOBS
+from ._bench import JOBS
 
 __all__ = ["COMMITTED", "LATEST", "Row", "committed_rows", "kept", "machine", "name_of", "row_of", "show", "show_noise"]
 

@@ -7,7 +7,7 @@ import sys
 import time
 from statistics import median
 
-from _bench import ENVIRONMENT
+from ._bench import ENVIRONMENT
 
 __all__ = ["measure_imports"]
 

@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from _sources import source_of
-
 from mlconnector_sdk import MailchimpSink, SyncEngine
 from mlconnector_sdk.state import SQLiteStateStore
+
+from ._sources import source_of
 
 MIB = 1024 * 1024
 
@@ -49,13 +49,13 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
         start = memory("VmRSS")
         before, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
         if job["how"] == "stages":
-            from _stages import Breakdown
+            from ._stages import Breakdown
 
             with Breakdown(job["where"]["site"]) as breakdown:
                 report = engine.run(["customers"], full=True)
             result["stages"] = breakdown.seconds
         elif job["how"] == "functions":
-            from _stages import top_functions
+            from ._stages import top_functions
 
             report, result["functions"] = top_functions(lambda: engine.run(["customers"], full=True))
         else:

@@ -18,7 +18,7 @@ def source_of(site: str, where: Mapping[str, Any]) -> Any:
 def _acumatica(where: Mapping[str, Any]) -> Any:
     from mlconnector_sdk.sources.acumatica import Acumatica
 
-    login = CookieLogin(username="sync", password="correct horse", tenant="Acme")  # noqa: S106 - of the fake
+    login = CookieLogin(username="sync", password="correct horse", tenant="Acme")
     return Acumatica(where["base_url"], version=where["version"], auth=login)
 
 

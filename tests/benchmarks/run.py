@@ -14,11 +14,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from _backfill import measure_backfill
-from _bench import JOBS, Bench, spin
-from _figures import COMMITTED, LATEST, Row, committed_rows, kept, machine, name_of, row_of, show, show_noise
-from _imports import measure_imports
-from _stages import SOURCES
+from ._backfill import measure_backfill
+from ._bench import JOBS, Bench, spin
+from ._figures import COMMITTED, LATEST, Row, committed_rows, kept, machine, name_of, row_of, show, show_noise
+from ._imports import measure_imports
+from ._stages import SOURCES
 
 FLAT = 1.15
 GROWTH = 10
@@ -76,7 +76,7 @@ def measure_growth(site: str, customers: int, *, repeat: int) -> dict[str, Any]:
 
 def _show_growth(site: str, customers: int, found: dict[str, Any]) -> None:
     large = customers * GROWTH
-    start = median(found[f"load {large} {next(iter(ALLOCATORS))}"]["start"])
+    start = median(found[f"load {large} {next(iter(ALLOCATORS))}"]["start_mib"])
     print(f"\nGrowth with {site}; {start:.0f} MiB are taken before the run")
     print(f"{'':<48}{customers:>14,}{large:>14,}{'ratio':>9}")
     columns = {"peak_mib": "peak MiB", "cpu_us_per_record": "CPU µs/record"}
@@ -121,7 +121,9 @@ def arguments() -> argparse.Namespace:
     what = parser.add_argument_group("what to measure instead of everything")
     what.add_argument("--quick", action="store_true", help=f"one round of {QUICK:,} customers each")
     what.add_argument("--speed", action="store_true", help="only the first table")
-    what.add_argument("--orders", type=int, nargs="*", metavar="N", help="only orders, singly and in batches")
+    what.add_argument(
+        "--orders", "--backfill", type=int, nargs="*", metavar="N", help="only orders, singly and in batches"
+    )
     what.add_argument("--imports", action="store_true", help="only what imports cost")
     what.add_argument("--profile", nargs="?", const="", metavar="SOURCE", help="only where the time goes")
     what.add_argument("--million", action="store_true", help=f"memory, cost and state of {MILLION:,} customers")

@@ -6,44 +6,52 @@ import functools
 import importlib
 import json
 import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mlconnector_sdk import RetryPolicy
 
+from ._account import QuickMailchimp
 from ._backfill import load
+from ._bench import ENVIRONMENT, JOBS, ROOT, module
+from ._erps import SITES
+from ._job import run as job_done
 from ._stages import SOURCES, places_for
 
-SCRIPT = Path(__file__).parent / "run.py"
-SMALL, LARGE = 240, 540
+SMALL, LARGE = 60, 540
 
 
-def run(figures: Path, *arguments: object) -> dict[str, Any]:
-    """The figures of the benchmark with these arguments."""
-    command = [sys.executable, str(SCRIPT), f"--json={figures}", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def test_the_table_has_each_job_and_what_was_committed(tmp_path: Path) -> None:
+    """One command measures, writes its figures and tells what they are as a ratio to the committed ones."""
+    command = [*module("run"), "--speed", "--sources=acumatica", f"--customers={SMALL}", "--repeat=1", "--latency=0"]
+    figures = tmp_path / "figures.json"
+
+    done = subprocess.run(
+        [*command, f"--json={figures}"], capture_output=True, text=True, check=False, env=ENVIRONMENT, cwd=ROOT
+    )
+
     assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(figures.read_text())
-    return found
+    assert "CPU ratio" in done.stdout
+    found = json.loads(figures.read_text())
+    assert {f"{job} acumatica {SMALL} 0ms" for job in JOBS} == found["jobs"].keys()
+    assert {"on", "spin_seconds"} <= found.keys()
 
 
-def test_requests_are_counted_by_job_and_size(tmp_path: Path) -> None:
-    """More customers are more pages in each job, and only a first load writes more calls for them."""
-    sizes = ["--customers", SMALL, LARGE, "--repeat=1", "--latency=0"]
+@pytest.mark.parametrize("site", SITES)
+def test_every_customer_of_every_erp_is_loaded_once(site: str, tmp_path: Path) -> None:
+    """The far side of each API is read whole by its source, and the account takes every customer."""
+    with SITES[site]() as erp, QuickMailchimp() as mailchimp:
+        erp.hold(LARGE)
+        account = {"base_url": mailchimp.base_url, "api_key": mailchimp.api_key, "list_id": mailchimp.list_id}
+        where = {"site": site, "erp": erp.where, "mailchimp": account}
 
-    jobs = run(tmp_path / "figures.json", "--speed", "--sources=acumatica", *sizes)["jobs"]
+        load, again = (job_done({"where": where, "state": str(tmp_path / "state.db"), "how": "stages"}) for _ in "12")
 
-    def more(job: str, system: str) -> int:
-        small, large = (
-            jobs[f"{job} acumatica {size} 0ms"][f"{system}_requests_per_1000"][0] * size for size in (SMALL, LARGE)
-        )
-        return round((large - small) / 1000)
-
-    assert {"load": 2, "echo": 2, "again": 2} == {job: more(job, "erp") for job in ("load", "echo", "again")}
-    assert {"load": 2, "again": 0} == {job: more(job, "mailchimp") for job in ("load", "again")}
+    assert (LARGE, LARGE) == (load["counts"]["created"], again["counts"]["unchanged"])
+    assert {"structure", "extract: HTTP", "map", "encode", "fingerprint", "send: HTTP", "commit"} <= load[
+        "stages"
+    ].keys()
 
 
 @pytest.mark.parametrize(("batched", "most"), [(False, 2.0), (True, 0.5)])
