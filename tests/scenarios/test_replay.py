@@ -1,4 +1,4 @@
-"""What was set aside, or named, is loaded again: by record, reason, run and time, with fresh data where there are any."""
+"""What was set aside, or named, is loaded again: by record, reason, run and time, with fresh data where there are."""
 
 from __future__ import annotations
 
