@@ -15,6 +15,9 @@ from types import TracebackType
 from typing import Any, Self
 
 HERE = Path(__file__).parent
+News = dict[str, Any]
+"""What a process tells, as JSON has it: at a commit it waits for an answer, at its end it says how that was."""
+
 PATIENCE = 60.0
 """Seconds after which a silent process is taken to hang."""
 
@@ -29,7 +32,7 @@ class Worker:
         self.ended = False
         self.pid: int = json.loads(self._file.readline())["pid"]
 
-    def news(self) -> Iterator[dict[str, Any]]:
+    def news(self) -> Iterator[News]:
         """What it tells, until it ends or is killed."""
         # A killed process that had not read its last answer resets the connection instead of closing it.
         with suppress(ConnectionResetError):
@@ -38,7 +41,7 @@ class Worker:
                     return
                 yield json.loads(line)
 
-    def next(self) -> dict[str, Any]:
+    def next(self) -> News:
         """The next thing that it tells; empty when it ended."""
         return next(self.news(), {})
 
@@ -48,7 +51,16 @@ class Worker:
             self._file.write(json.dumps(more) + "\n")
             self._file.flush()
 
-    def finish(self) -> dict[str, Any]:
+    def reach(self, place: tuple[int, str]) -> None:
+        """Let it go on until it stands at a place of its nth commit."""
+        for news in self.news():
+            if news.get("at") == [*place]:
+                return
+            assert "ended" not in news, f"there is no commit {place}: {news}"
+            self.go()
+        raise AssertionError(f"died before commit {place}")
+
+    def finish(self) -> News:
         """Let it go on whenever it asks; how it ended, or nothing when it was killed."""
         for news in self.news():
             if "ended" in news:

@@ -7,6 +7,7 @@ from random import Random
 
 import attrs
 
+from tests.chaos._calls import FULL_RUN, RUN, Call
 from tests.scenarios._worlds import World
 
 CUSTOMERS = 14
@@ -76,10 +77,10 @@ class Chapter:
     """Something happens, then the pipeline runs."""
 
     happens: Callable[[World, Cast], None]
-    full: bool = False
+    call: Call = RUN
 
 
-STORY = (Chapter(opening), Chapter(changes), Chapter(departures, full=True), Chapter(nothing, full=True))
+STORY = (Chapter(opening), Chapter(changes), Chapter(departures, FULL_RUN), Chapter(nothing, FULL_RUN))
 
 
 def fates(world: World, cast: Cast, chance: Random) -> list[Callable[[], object]]:

@@ -1,6 +1,8 @@
 """The crash proof: processes that run a pipeline are killed, and the end is compared with that of a quiet life.
 
-Short by default; `--long` takes many minutes. With `MLCONNECTOR_POSTGRES_URL` the states are kept there as well.
+Short by default; `--long` takes the better part of an hour. States are kept in SQLite files, on the PostgreSQL of
+`MLCONNECTOR_POSTGRES_URL` and the MariaDB of `MLCONNECTOR_MARIADB_URL` when these are given. Where a PostgreSQL server
+is installed, one is started for the proofs that stop it; without a URL it serves the others as well.
 """
 
 from __future__ import annotations
@@ -12,73 +14,142 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from threading import Lock
+
+import attrs
 
 # Run as a script, from anywhere.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.chaos import _proofs as proofs
+from tests.chaos._lab import Lab
 from tests.chaos._ordeal import Tally
+from tests.chaos._postgres import PostgresServer, find_programs
 from tests.chaos._processes import Nursery
+from tests.chaos._table import LEASES, PROOFS, SCENE_NAMES, at_each_place
 
-SYSTEMS = ("acumatica", "syspro odata")
-Proof = Callable[[proofs.Lab], None]
+SYSTEMS = ACUMATICA, SYSPRO = ("acumatica", "syspro odata")
+BATCH = 5
+"""Records to a commit, so that a short story has many."""
+
+_OUT = Lock()
+
+
+@attrs.frozen
+class Wanted:
+    """One proof to be carried out, by its name in the table or another `title`."""
+
+    title: str
+    system: str
+    carry_out: Callable[[Lab, str], None]
 
 
 def say(line: str) -> None:
     """Tell whoever waits, at once."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    with _OUT:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
 
 
-def short(seed: int) -> Iterator[tuple[str, Proof]]:
-    """What fits into a minute: each kind of proof once or twice."""
-    acumatica, syspro = SYSTEMS
-    yield "every commit", partial(proofs.at_every_commit, system=acumatica)
-    yield "every third write", partial(proofs.at_every_write, system=syspro, step=3)
-    for number, system in enumerate(SYSTEMS):
-        yield f"random, seed {seed + number}", partial(proofs.at_random, system=system, seed=seed + number)
-    yield from machine(syspro)
+def of_table(name: str, system: str, **more: object) -> Wanted:
+    """A proof as the table has it."""
+    return Wanted(name, system, partial(PROOFS[name].carry_out, **more))
 
 
-def machine(system: str, *, sqlite: bool = True) -> Iterator[tuple[str, Proof]]:
-    """Two processes at once, and what a machine does to one."""
-    yield "two at once", partial(proofs.two_at_once, system=system)
-    yield "asleep too long", partial(proofs.asleep_too_long, system=system)
-    if sqlite:
-        yield "disk full", partial(proofs.disk_full, system=system)
-    yield "clock set back", partial(proofs.clock_set_back, system=system)
+def of_seed(seed: int, system: str) -> Wanted:
+    """Random kills that can be repeated."""
+    return Wanted(f"random, seed {seed}", system, partial(PROOFS["random"].carry_out, seed=seed))
 
 
-def long(seed: int, *, rounds: int, sqlite: bool) -> Iterator[tuple[str, Proof]]:
+def on_sqlite(system: str) -> Iterator[Wanted]:
+    """What a machine does to a file."""
+    return (of_table(name, system) for name, proof in PROOFS.items() if proof.kept_in == "sqlite")
+
+
+def on_server(system: str, server: PostgresServer) -> Iterator[Wanted]:
+    """What befalls a server of one's own."""
+    names = (name for name, proof in PROOFS.items() if proof.kept_in == "server")
+    return (of_table(name, system, server=server) for name in names)
+
+
+def short(seed: int) -> Iterator[Wanted]:
+    """Every proof once on SQLite."""
+    yield of_table("every commit", ACUMATICA)
+    yield Wanted("every third write", SYSPRO, partial(PROOFS["every write"].carry_out, step=3))
+    yield of_seed(seed, ACUMATICA)
+    for name in SCENE_NAMES:
+        yield of_table(name, ACUMATICA)
+    for name in LEASES:
+        yield of_table(name, SYSPRO)
+    yield from on_sqlite(SYSPRO)
+
+
+def short_on_server(seed: int) -> Iterator[Wanted]:
+    """What a server may do otherwise than a file: leases and locks, and each kind of kill."""
+    for name in LEASES:
+        yield of_table(name, SYSPRO)
+    yield of_seed(seed, SYSPRO)
+    for name in SCENE_NAMES:
+        yield of_table(name, ACUMATICA)
+
+
+def long(seed: int, *, rounds: int) -> Iterator[Wanted]:
     """Every proof on every system, and many seeds."""
     for system in SYSTEMS:
-        yield "every commit", partial(proofs.at_every_commit, system=system)
-        yield "every write", partial(proofs.at_every_write, system=system)
-        yield "once at each commit", partial(proofs.once_at_each_commit, system=system)
-        yield from machine(system, sqlite=sqlite)
+        for name in ("every commit", "every write", "once at each commit", *SCENE_NAMES, *LEASES):
+            yield of_table(name, system)
+        for name in SCENE_NAMES:
+            yield Wanted(f"{name}, once each", system, at_each_place(name))
         for number in range(rounds):
-            yield f"random, seed {seed + number}", partial(proofs.at_random, system=system, seed=seed + number)
+            yield of_seed(seed + number, system)
 
 
-def carry_out(title: str, wanted: Iterator[tuple[str, Proof]], *, database: str = "", batch: int = 5) -> Tally:
+def carry_out(title: str, wanted: Iterator[Wanted], *, database: str = "") -> Tally:
     """Carry out proofs and print what each found."""
-    with Nursery(batch) as nursery, tempfile.TemporaryDirectory() as folder:
-        lab = proofs.Lab(nursery, Path(folder), database)
-        for name, proof in wanted:
-            began, told = time.monotonic(), len(lab.findings)
-            kills = lab.tally.kills
-            proof(lab)
+    with Nursery(BATCH) as nursery, tempfile.TemporaryDirectory() as folder:
+        lab = Lab(nursery, Path(folder), database, prefix=title.lower().replace(" ", "_"))
+        for proof in wanted:
+            began, told, kills = time.monotonic(), len(lab.findings), lab.tally.kills
+            try:
+                proof.carry_out(lab, proof.system)
+            except Exception as error:  # the other proofs are carried out all the same
+                lab.findings.append(f"{proof.title} could not be carried out: {error!r}")
             verdict = "ok" if len(lab.findings) == told else "FAILED"
-            system = getattr(proof, "keywords", {}).get("system", "")
-            seconds = time.monotonic() - began
-            say(f"{title:<12}{system:<14}{name:<22}{lab.tally.kills - kills:>5} kills {seconds:>6.1f} s  {verdict}")
-            for finding in lab.findings[told:]:
-                say(f"    {finding}")
-        if lab.findings:
-            lab.tally.failed = True
+            seconds, killed = time.monotonic() - began, lab.tally.kills - kills
+            lines = [f"{title:<12}{proof.system:<14}{proof.title:<22}{killed:>5} kills {seconds:>6.1f} s  {verdict}"]
+            say("\n    ".join([*lines, *lab.findings[told:]]))
+        lab.tally.failed = bool(lab.findings)
         return lab.tally
+
+
+def lanes(asked: argparse.Namespace, seed: int, server: PostgresServer | None) -> Iterator[Callable[[], Tally]]:
+    """What is carried out side by side, the longest first."""
+    given = os.environ.get("MLCONNECTOR_POSTGRES_URL", "") or (server.url if server else "")
+    mariadb = os.environ.get("MLCONNECTOR_MARIADB_URL", "")
+
+    def everything() -> Iterator[Wanted]:
+        return long(seed, rounds=asked.rounds)
+
+    if asked.long:
+        yield partial(carry_out, "SQLite", (w for part in (everything(), *map(on_sqlite, SYSTEMS)) for w in part))
+    else:
+        yield partial(carry_out, "SQLite", short(seed))
+    if given and given != (server.url if server else ""):
+        yield partial(
+            carry_out, "PostgreSQL", everything() if asked.long else short_on_server(seed + 1), database=given
+        )
+    if server:
+        # What stops the server comes after all others that it serves.
+        own = [*(on_server(ACUMATICA, server))]
+        if given == server.url:
+            own = [*(everything() if asked.long else short_on_server(seed + 1)), *own]
+        yield partial(carry_out, "PostgreSQL" if given == server.url else "own server", iter(own), database=server.url)
+    if mariadb:
+        wanted = everything() if asked.long else (of_table(name, SYSPRO) for name in ("race", "asleep too long"))
+        yield partial(carry_out, "MariaDB", wanted, database=mariadb)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -87,21 +158,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--long", action="store_true", help="every proof on every system, by way of many seeds")
     parser.add_argument("--seed", type=int, default=None, help="repeat the random kills of an earlier run")
     parser.add_argument("--rounds", type=int, default=20, help="seeds of each system with --long")
+    parser.add_argument("--list", action="store_true", help="print what is done where, and what comes of it")
     asked = parser.parse_args(arguments)
+    if asked.list:
+        for name, proof in PROOFS.items():
+            say(f"{name}: {proof.what}; {proof.where} -> {proof.then}")
+        return 0
     seed = random.SystemRandom().randrange(10**6) if asked.seed is None else asked.seed
+    began, whole = time.monotonic(), Tally()
     say(f"seed {seed}")
-    whole = Tally()
-    server = os.environ.get("MLCONNECTOR_POSTGRES_URL", "")
-    if asked.long:
-        whole.add(carry_out("SQLite", long(seed, rounds=asked.rounds, sqlite=True)))
-    else:
-        whole.add(carry_out("SQLite", short(seed)))
-    if server:
-        wanted = long(seed, rounds=asked.rounds, sqlite=False) if asked.long else machine(SYSTEMS[0], sqlite=False)
-        whole.add(carry_out("PostgreSQL", wanted, database=server))
+    with ExitStack() as stack:
+        programs = find_programs()
+        server = stack.enter_context(PostgresServer(programs)) if programs else None
+        if server is None:
+            say("no PostgreSQL server is installed: what stops one is left out")
+        threads = stack.enter_context(ThreadPoolExecutor(max_workers=2))
+        for tally in threads.map(lambda lane: lane(), list(lanes(asked, seed, server))):
+            whole.add(tally)
     say(
-        f"{whole.runs} runs, {whole.kills} kills, {whole.faults} faults injected: "
-        f"lost {whole.lost}, doubled {whole.doubled}"
+        f"{whole.runs} runs, {whole.kills} kills, {whole.faults} faults injected in {time.monotonic() - began:.0f} s: "
+        f"lost {whole.lost}, doubled {whole.doubled}{', FAILED' if whole.failed else ''}"
     )
     return int(whole.failed)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.chaos import _proofs as proofs
+from tests.chaos import _leases as leases, _machine as machine
+from tests.chaos._lab import Lab
 from tests.chaos._processes import Nursery
 from tests.chaos._story import opening
 
@@ -22,15 +23,15 @@ def nursery() -> Iterator[Nursery]:
 
 
 @pytest.fixture
-def lab(nursery: Nursery, tmp_path: Path) -> proofs.Lab:
+def lab(nursery: Nursery, tmp_path: Path) -> Lab:
     """A place for proofs, with SQLite states."""
-    return proofs.Lab(nursery, tmp_path)
+    return Lab(nursery, tmp_path)
 
 
-def test_the_judge_sees_what_a_bad_store_loses(lab: proofs.Lab) -> None:
+def test_the_judge_sees_what_a_bad_store_loses(lab: Lab) -> None:
     """A store that keeps marks without what they stand for is convicted."""
     with lab.pair(SYSTEM) as (ours, theirs):
-        ours.store = "forgetful"
+        ours.conditions["store"] = "forgetful"
         for ordeal in (ours, theirs):
             ordeal.open_chapter()
             opening(ordeal.world, ordeal.cast)
@@ -41,7 +42,7 @@ def test_the_judge_sees_what_a_bad_store_loses(lab: proofs.Lab) -> None:
     assert lab.tally.lost > 0
 
 
-def test_the_judge_sees_what_was_done_twice(lab: proofs.Lab) -> None:
+def test_the_judge_sees_what_was_done_twice(lab: Lab) -> None:
     """A record set aside once more is convicted."""
     with lab.pair(SYSTEM) as (ours, theirs):
         for ordeal in (ours, theirs):
@@ -58,7 +59,7 @@ def test_the_judge_sees_what_was_done_twice(lab: proofs.Lab) -> None:
 
 
 @pytest.mark.parametrize("place", [(3, "before"), (3, "inside"), (3, "after")])
-def test_a_killed_run_is_made_up_for(lab: proofs.Lab, place: tuple[int, str]) -> None:
+def test_a_killed_run_is_made_up_for(lab: Lab, place: tuple[int, str]) -> None:
     """A run that dies around a commit leaves nothing that the next one does not put right."""
     with lab.pair(SYSTEM) as (ours, theirs):
         for ordeal in (ours, theirs):
@@ -74,8 +75,8 @@ def test_a_killed_run_is_made_up_for(lab: proofs.Lab, place: tuple[int, str]) ->
     assert lab.findings == []
 
 
-@pytest.mark.parametrize("proof", [proofs.two_at_once, proofs.asleep_too_long, proofs.disk_full])
-def test_quick_proofs_hold(lab: proofs.Lab, proof) -> None:
+@pytest.mark.parametrize("proof", [leases.two_at_once, leases.asleep_too_long, machine.disk_full])
+def test_quick_proofs_hold(lab: Lab, proof: Callable[[Lab, str], None]) -> None:
     """Two at once, one that slept through its lease, and a full disk: told clearly, nothing lost, nothing doubled."""
     proof(lab, SYSTEM)
 
