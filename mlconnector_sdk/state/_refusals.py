@@ -6,7 +6,7 @@ import sqlite3
 
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError, StatementError
 
-__all__ = ["explain", "without_values"]
+__all__ = ["explain", "is_deadlock", "without_values"]
 
 _KEPT_BACK = "what the database said is kept back, because it may quote a row"
 
@@ -28,6 +28,7 @@ _MYSQL_CODES = frozenset(
 _NO_RIGHT = frozenset({"42501", 1044, 1142, 1143, 1227})
 _NO_SCHEMA = frozenset({"3F000", 1049})
 _TOO_LONG = frozenset({1153})
+_DEADLOCK = frozenset({"40001", "40P01", 1213})
 
 _RIGHTS = (
     "the database user lacks a right: grant SELECT, INSERT, UPDATE and DELETE on the tables of the state; the first "
@@ -45,6 +46,11 @@ def explain(store: object, error: SQLAlchemyError) -> str:
         return f"{store!r} is no SQLite database, or a damaged one: name another file, or restore a backup"
     detail = f": {said}" if said else ""
     return f"{store!r} failed ({type(error.orig).__name__}{detail}): {_cure(error.orig)}"
+
+
+def is_deadlock(error: BaseException | None) -> bool:
+    """The database undid a whole transaction to let another one go on: it may be done again."""
+    return isinstance(error, DBAPIError) and _code(error.orig) in _DEADLOCK
 
 
 def _cure(error: BaseException) -> str:

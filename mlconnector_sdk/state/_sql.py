@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 from sqlalchemy import (
@@ -33,6 +33,7 @@ from ..models import AuditEntry, Checkpoint, DeadLetter, Lease, Link, Note, Prun
 from ._database import create_private_file, open_engine, translated_errors
 from ._migration import migrate
 from ._pruning import prune
+from ._refusals import is_deadlock
 from ._rows import (
     AUDIT_COLUMNS,
     DEAD_LETTER_COLUMNS,
@@ -68,6 +69,9 @@ __all__ = ["SQLStateStore", "SQLiteStateStore"]
 
 _LOOK_UP = 500
 _CHUNK = 1000
+_TRIES = 5
+
+_T = TypeVar("_T")
 
 
 class SQLStateStore:
@@ -119,34 +123,27 @@ class SQLStateStore:
         """See `StateStore.acquire`."""
         require_lease_terms(pipeline, owner, now)
         expires_at = now + duration
-        try:
-            fencing = self._take(pipeline, owner, now, expires_at)
-        except IntegrityError:
-            fencing = 0
-        if not fencing:
-            # Somebody else made the pipeline's very first lease a moment ago; now there is a row to wait for. Not done
-            # while the error is handled: it quotes the row, and would be shown with what is raised here.
-            with translated_errors(self):
-                fencing = self._take(pipeline, owner, now, expires_at)
+        take = partial(self._take, pipeline, owner, now, expires_at)
+        # When somebody else makes the pipeline's very first lease this moment, there is a row to wait for afterwards.
+        fencing = self._transact(take, races=IntegrityError)
         return Lease(pipeline=pipeline, owner=owner, fencing=fencing, expires_at=expires_at)
 
-    def _take(self, pipeline: str, owner: str, now: datetime, expires_at: datetime) -> int:
+    def _take(self, pipeline: str, owner: str, now: datetime, expires_at: datetime, connection: Connection) -> int:
         leases = self._tables.leases
         free = or_(leases.c.owner.is_(None), leases.c.owner == owner, leases.c.expires_at <= microseconds(now))
         taken = {"owner": owner, "expires_at": microseconds(expires_at)}
         take = update(leases).where(leases.c.pipeline == pipeline, free)
         look = select(leases.c.owner, leases.c.fencing, leases.c.expires_at).where(leases.c.pipeline == pipeline)
-        with self._writing(passing=IntegrityError) as connection:
-            # The write comes first: it takes the row's lock (on SQLite the database's) before anything is read.
-            done = connection.execute(take.values(fencing=leases.c.fencing + 1, **taken)).rowcount
-            row = connection.execute(look).one_or_none()
-            if row is None:
-                connection.execute(leases.insert().values(pipeline=pipeline, fencing=1, **taken))
-                return 1
-            if not done:
-                until = from_microseconds(row.expires_at).isoformat()
-                raise LeaseHeldError(f"pipeline {pipeline!r} is being run by {row.owner!r} until {until}")
-            return int(row.fencing)
+        # The write comes first: it takes the row's lock (on SQLite the database's) before anything is read.
+        done = connection.execute(take.values(fencing=leases.c.fencing + 1, **taken)).rowcount
+        row = connection.execute(look).one_or_none()
+        if row is None:
+            connection.execute(leases.insert().values(pipeline=pipeline, fencing=1, **taken))
+            return 1
+        if not done:
+            until = from_microseconds(row.expires_at).isoformat()
+            raise LeaseHeldError(f"pipeline {pipeline!r} is being run by {row.owner!r} until {until}")
+        return int(row.fencing)
 
     def renew(self, lease: Lease, *, now: datetime, duration: timedelta) -> Lease:
         """See `StateStore.renew`."""
@@ -177,11 +174,14 @@ class SQLStateStore:
         if checkpoint.pipeline != lease.pipeline:
             raise StateError(f"a lease on {lease.pipeline!r} cannot commit to {checkpoint.pipeline!r}")
         rows = checkpoint_rows(checkpoint, self._sealer.seal)
-        with self._writing() as connection:
+
+        def apply(connection: Connection) -> None:
             self._hold(connection, lease)
             if rows.dead_letters or rows.notes:
                 self._sealer.recognise(connection, self._tables)
             self._open().apply(connection, checkpoint.pipeline, rows)
+
+        self._transact(apply)
 
     def mark(self, pipeline: str, stream: str) -> HighWaterMark | None:
         """See `StateStore.mark`."""
@@ -256,8 +256,9 @@ class SQLStateStore:
         """See `StateStore.prune`."""
         require_prune_terms(before)
         moment = microseconds(before)
-        with self._writing() as connection:
-            return prune(connection, self._tables, pipeline, before=moment, kinds=kinds, most=most)
+        return self._transact(
+            lambda connection: prune(connection, self._tables, pipeline, before=moment, kinds=kinds, most=most)
+        )
 
     def reseal(self) -> int:
         """Seal with the newest key what lies in the clear or was sealed with an older one, for all pipelines.
@@ -328,6 +329,19 @@ class SQLStateStore:
             self._open()
             with self._engine.begin() as connection:
                 yield connection
+
+    def _transact(self, work: Callable[[Connection], _T], *, races: type[Exception] | tuple[()] = ()) -> _T:
+        """Do the work in one transaction; again from its start when that lost to another one, and left nothing."""
+        tries = 1
+        while True:
+            try:
+                with self._writing() as connection:
+                    return work(connection)
+            except StateError as error:
+                lost = isinstance(error.__cause__, races) or is_deadlock(error.__cause__)
+                if tries == _TRIES or not lost:
+                    raise
+            tries += 1
 
     def _open(self) -> _Writes:
         writes = self._writes
