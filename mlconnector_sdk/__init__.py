@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         split_emails,
     )
     from .models import Store
+    from .network import Network
     from .policy import SyncPolicy
     from .retry import RetryPolicy
     from .sources.acumatica import Acumatica
@@ -45,6 +46,7 @@ __all__ = [
     "Mapping",
     "MemberMapping",
     "MemoryStateStore",
+    "Network",
     "OrderMapping",
     "RetryPolicy",
     "SQLStateStore",
@@ -73,6 +75,7 @@ _HOMES = {
     "Mapping": "mapping",
     "MemberMapping": "mapping",
     "MemoryStateStore": "state",
+    "Network": "network",
     "OrderMapping": "mapping",
     "RetryPolicy": "retry",
     "SQLStateStore": "state",

@@ -13,8 +13,9 @@ import attrs
 import httpx
 
 from .errors import ContractError, TimeoutExceededError, UnavailableError
+from .network import Network
 
-__all__ = ["CODINGS", "SMALL_ANSWERS", "Bounds"]
+__all__ = ["CODINGS", "SMALL_ANSWERS", "Bounds", "bounds_of"]
 
 CODINGS = "gzip, deflate"
 """What may be asked for as `Accept-Encoding`."""
@@ -63,6 +64,11 @@ class Bounds:
             "where there is such a setting, and check what answers at this address",
             reason="too_large",
         )
+
+
+def bounds_of(network: Network) -> Bounds:
+    """The limits that a setting names."""
+    return Bounds(bytes=network.answer_bytes, seconds=network.answer_time.total_seconds())
 
 
 SMALL_ANSWERS = Bounds(bytes=4 * _MIB, seconds=120.0)

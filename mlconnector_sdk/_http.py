@@ -6,28 +6,24 @@ on what a status means. Transport errors are the same everywhere and translated 
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import re
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import UTC, datetime
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from functools import cache, partial
+from functools import partial
 from math import isfinite
-from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import attrs
 import httpx
 
-from ._bounds import CODINGS, Bounds
+from ._bounds import CODINGS, Bounds, bounds_of
+from ._json import json_in
+from ._quiet import our_call, silence
+from ._trust import trust_of, warn_of
 from ._version import __version__
 from .errors import (
     ConfigurationError,
@@ -39,6 +35,7 @@ from .errors import (
     TransientError,
     UnavailableError,
 )
+from .network import Network
 from .protocols import WaitListener
 from .retry import RetryPolicy
 
@@ -51,17 +48,13 @@ __all__ = [
     "NoLimit",
     "WaitListener",
     "guarded",
-    "json_in",
     "looks_like_html",
-    "our_call",
     "retry_after",
-    "silence",
-    "trusted_roots",
 ]
 
 log = logging.getLogger("mlconnector_sdk.http")
 
-_ours: ContextVar[bool] = ContextVar("mlconnector_sdk_http", default=False)
+_CHATTY = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks")
 
 
 @attrs.frozen(kw_only=True)
@@ -92,27 +85,6 @@ class HttpReply:
             ValueError: the body is no JSON: cut off, HTML, not UTF-8, or nested deeper than anything real.
         """
         return json_in(self.body, decimals=decimals)
-
-
-_SURROGATES = re.compile(
-    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
-
-
-def json_in(body: bytes | str, *, decimals: bool = False) -> Any:
-    r"""JSON of a far side; `decimals` keeps money exact.
-
-    Halves of characters (`\ud83d` alone), which no address, file or database can hold, become U+FFFD.
-
-    Raises:
-        ValueError: it is no JSON, or nested deeper than anything real.
-    """
-    if isinstance(body, bytes) and b"\\u" in body:
-        body = _SURROGATES.sub(lambda found: rb"\ufffd" if found["lone"] else found[0], body)
-    try:
-        return json.loads(body, parse_float=Decimal if decimals else None)
-    except RecursionError:
-        raise ValueError("the JSON is nested too deeply") from None
 
 
 BodyReader: TypeAlias = Callable[[Iterator[bytes]], Any]
@@ -154,9 +126,10 @@ class HttpClient:
         timeout: seconds to wait for an answer (`read`), for a connection (`connect`).
         retry: the one retry loop.
         limiter: entered for each exchange, not for the pauses between.
-        ca_bundle: a PEM file with the authorities to trust instead of the usual ones, such as a company's own.
+        network: whom to trust, and how large an answer may be and how long it may take.
+        warns: warn where anybody is trusted; `False` for a second client of something that has warned already.
         follow_redirects: go where the answer points; only for addresses that need no credentials.
-        bounds: how large an answer may be, and how long it may take from its first header to its last byte.
+        bounds: instead of those of `network`.
 
     Raises:
         ConfigurationError: the address or the bundle cannot be used. Nothing is sent before the first request.
@@ -175,7 +148,8 @@ class HttpClient:
         limiter: Limiter | None = None,
         headers: Mapping[str, str] | None = None,
         max_connections: int = 10,
-        ca_bundle: str | Path | None = None,
+        network: Network = Network(),
+        warns: bool = True,
         follow_redirects: bool = False,
         bounds: Bounds | None = None,
         transport: httpx.BaseTransport | None = None,
@@ -202,11 +176,13 @@ class HttpClient:
                 "Accept-Encoding": CODINGS,
                 **(headers or {}),
             },
-            event_hooks={"response": [bounds or Bounds()]},
+            event_hooks={"response": [bounds or bounds_of(network)]},
             follow_redirects=follow_redirects,
-            verify=trusted_roots() if ca_bundle is None else _trusting(ca_bundle, system),
+            verify=trust_of(network, system),
             transport=transport,
         )
+        if warns:
+            warn_of(network, system)
 
     @property
     def _client(self) -> httpx.Client:
@@ -371,23 +347,6 @@ def checked_url(url: str, system: str) -> str:
     return url.rstrip("/")
 
 
-def trusted_roots() -> ssl.SSLContext:
-    """What httpx trusts by default, made once for all clients: each of its own would cost 30 ms."""
-    return _roots(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
-
-
-@cache
-def _roots(*_named: str | None) -> ssl.SSLContext:
-    return httpx.create_ssl_context()
-
-
-def _trusting(ca_bundle: str | Path, system: str) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_bundle)
-    except OSError:
-        raise ConfigurationError("ca_bundle: no PEM file with certificates can be read there", system=system) from None
-
-
 def retry_after(reply: HttpReply) -> float | None:
     """Seconds the far side asks to wait: `Retry-After` as a number or as a date."""
     value = reply.headers.get("retry-after", "").strip()
@@ -439,8 +398,8 @@ def _translated(system: str, operation: str) -> Iterator[None]:
         message = "cannot connect: check host name, port and network"
         if "CERTIFICATE" in str(error).upper():
             raise ConfigurationError(
-                "the TLS certificate is not trusted: check the host name, and trust who signed it (ca_bundle where "
-                "there is such a setting, or the environment variable SSL_CERT_FILE)",
+                "the TLS certificate is not trusted: check the host name, and trust who signed it, by "
+                "network=Network(ca_bundle=…) or the environment variable SSL_CERT_FILE",
                 system=system,
                 operation=operation,
             ) from None
@@ -454,33 +413,3 @@ def _translated(system: str, operation: str) -> Iterator[None]:
         ) from None
     except (httpx.DecodingError, httpx.LocalProtocolError, httpx.UnsupportedProtocol):
         raise ContractError("the exchange is not valid HTTP", system=system, operation=operation) from None
-
-
-@contextmanager
-def our_call() -> Iterator[None]:
-    """Loggers given to `silence` say nothing about what happens inside."""
-    token = _ours.set(True)
-    try:
-        yield
-    finally:
-        _ours.reset(token)
-
-
-class _NotOurs(logging.Filter):
-    """Drops what other libraries log about our calls: full URLs, cookies, values. Others' calls pass."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return not _ours.get()
-
-
-_filter = _NotOurs("mlconnector_sdk")
-
-
-_CHATTY = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks")
-
-
-def silence(*names: str) -> None:
-    """Let these loggers of other libraries say nothing about our calls, see `our_call`."""
-    for name in names:
-        # addFilter ignores a filter that is there already.
-        logging.getLogger(name).addFilter(_filter)

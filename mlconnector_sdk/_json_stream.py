@@ -7,10 +7,11 @@ what it uses.
 from __future__ import annotations
 
 import codecs
-import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
+
+from ._json import decoder, whole_characters
 
 __all__ = ["elements", "entries"]
 
@@ -73,7 +74,7 @@ class _Text:
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
-        self._decode = json.JSONDecoder().raw_decode
+        self._decode = decoder.raw_decode
         self._text = ""
         self._at = 0
 
@@ -111,6 +112,8 @@ class _Text:
                 continue
             # A number at the very end may go on in the next chunk.
             if end < len(self._text) or not self._fetch():
+                if self._text.find("\\u", self._at, end) >= 0:
+                    value = self._decode(whole_characters(self._text[self._at : end]))[0]
                 self._at = end
                 return value
 

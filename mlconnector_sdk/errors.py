@@ -27,7 +27,8 @@
     │   └── LeaseLostError          this run was overtaken: nothing more is committed
     └── WebhookError                a delivery that must not be trusted
 
-All of them pickle, and carry where they come from as attributes.
+All of them pickle, and carry where they come from as attributes. `InsecureTransportWarning` is no error: Python's
+warnings filter decides what becomes of it.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ __all__ = [
     "ContractError",
     "CursorOrderError",
     "FatalError",
+    "InsecureTransportWarning",
     "LeaseHeldError",
     "LeaseLostError",
     "MLConnectorError",
@@ -278,3 +280,7 @@ class WebhookError(MLConnectorError):
     """A webhook delivery that must not be trusted: signature missing, wrong or too old."""
 
     default_reason = "webhook"
+
+
+class InsecureTransportWarning(UserWarning):
+    """TLS certificates are not verified, because `Network(trust_any_certificate=True)` says so."""

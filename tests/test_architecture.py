@@ -19,8 +19,8 @@ PACKAGE = "mlconnector_sdk"
 
 LAYERS = [
     {"_version", "_secret", "_stopping", "errors", "models", "cursors", "events"},
-    {"protocols", "retry", "_bounds", "_converter", "_json_stream", "policy"},
-    {"_http", "credentials", "auth"},
+    {"protocols", "retry", "network", "_bounds", "_converter", "_json", "_json_stream", "_quiet", "policy"},
+    {"_http", "_trust", "credentials", "auth"},
     {"sources", "mailchimp", "mapping", "state", "progress"},
     {"sync", "config"},
     {"integrations", "testing", "demo", "agents"},
@@ -30,7 +30,11 @@ LAYERS = [
 SAME_LAYER = {
     ("models", "cursors"),
     ("protocols", "retry"),
+    ("_bounds", "network"),
+    ("_json_stream", "_json"),
+    ("_http", "_trust"),
     ("auth", "_http"),
+    ("auth", "_trust"),
     ("credentials", "auth"),  # a vault keeps tokens
     ("config", "sync"),
     ("demo", "testing"),
@@ -57,6 +61,7 @@ HOMES = {
     "hypothesis": ["testing/*"],
     "IPython": ["progress/*"],
     "lxml": ["sources/_soap.py", "sources/*/_soap.py"],
+    "msgspec": ["_json.py"],
     "phonenumbers": ["mapping/*"],
     "pycountry": ["mapping/*"],
     "pytest": ["testing/*"],

@@ -12,10 +12,12 @@ from authlib.oauth2.base import OAuth2Error
 from authlib.oauth2.client import OAuth2Client
 
 from .._bounds import CODINGS, SMALL_ANSWERS
-from .._http import HttpReply, guarded, looks_like_html, retry_after, trusted_roots
+from .._http import HttpReply, guarded, looks_like_html, retry_after
 from .._secret import Secret, revealed
+from .._trust import trust_of, warn_of
 from .._version import __version__
 from ..errors import AuthenticationError, ContractError, MLConnectorError, RateLimitError, UnavailableError
+from ..network import Network
 from ._tokens import Now, OAuth2Token, utc_now
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "TokenEndpoint",
     "authorization_url",
     "general_refusal",
+    "network_of",
     "token_reply",
     "token_session",
 ]
@@ -32,6 +35,9 @@ JudgeToken: TypeAlias = Callable[[HttpReply], MLConnectorError | None]
 """A system's own reading of a token answer, asked before the general one."""
 
 OPERATION = "POST token"
+
+_STAY = {"follow_redirects": False}
+"""Whatever a caller's own client does: where the answer points, nobody may see the credentials."""
 
 _CURES = {
     "invalid_grant": "user name, password, code or refresh token is wrong, used up or expired",
@@ -60,6 +66,7 @@ class _ClientAuth(httpx.Auth, ClientAuth):  # type: ignore[misc]  # authlib has 
 
 class _Client(OAuth2Client):  # type: ignore[misc]  # authlib has no types
     client_auth_class = _ClientAuth
+    SESSION_REQUEST_PARAMS = ("follow_redirects",)
 
 
 class TokenEndpoint:
@@ -69,6 +76,7 @@ class TokenEndpoint:
         url: the token endpoint.
         client_auth: how the client names itself: `client_secret_post`, `client_secret_basic` or `none`.
         http: a client to use; otherwise each request, one an hour or so, opens one of its own.
+        network: whom those trust.
     """
 
     def __init__(
@@ -81,6 +89,7 @@ class TokenEndpoint:
         redirect_uri: str = "",
         judge: JudgeToken | None = None,
         http: httpx.Client | None = None,
+        network: Network = Network(),
         now: Now = utc_now,
         system: str = "",
     ) -> None:
@@ -88,6 +97,7 @@ class TokenEndpoint:
         self._system = system
         self._judge = judge
         self._http = http
+        self._network = network
         self._now = now
         self._client_secret = client_secret
         self._settings = {
@@ -104,15 +114,15 @@ class TokenEndpoint:
             TransientError: the server is down or busy.
             ContractError: there is no token endpoint, or it speaks something else.
         """
-        return self._ask(lambda client: client.fetch_token(self._url, grant_type=grant_type, **values))
+        return self._ask(lambda client: client.fetch_token(self._url, grant_type=grant_type, **_STAY, **values))
 
     def refresh(self, refresh_token: str) -> OAuth2Token:
         """A token by refresh token; keeps the old refresh token where the server gives no new one."""
-        return self._ask(lambda client: client.refresh_token(self._url, refresh_token=refresh_token))
+        return self._ask(lambda client: client.refresh_token(self._url, refresh_token=refresh_token, **_STAY))
 
     def _ask(self, call: Callable[[Any], Any]) -> OAuth2Token:
         try:
-            with guarded(self._system, OPERATION), token_session(self._http) as session:
+            with guarded(self._system, OPERATION), token_session(self._http, self._network, self._system) as session:
                 return OAuth2Token.from_answer(call(self._client_over(session)), now=self._now())
         except OAuth2Error as error:
             raise self._placed(_refusal(str(error.error))) from None
@@ -146,14 +156,25 @@ class TokenEndpoint:
         return error
 
 
-def token_session(http: httpx.Client | None) -> AbstractContextManager[httpx.Client]:
+def network_of(own: Network | None, given: Network | None, *, system: str, warns: bool = False) -> Network:
+    """A sign-in's own setting before that of the system it is for, which has warned already unless `warns` is true."""
+    network = own or given or Network()
+    if own is not None or warns:
+        warn_of(network, system)
+    return network
+
+
+def token_session(http: httpx.Client | None, network: Network, system: str) -> AbstractContextManager[httpx.Client]:
     """The caller's client, which stays open, or one for a single exchange."""
     if http is not None:
         return nullcontext(http)
     headers = {"User-Agent": f"mlconnector_sdk/{__version__}", "Accept-Encoding": CODINGS}
     hooks: dict[str, list[Callable[..., Any]]] = {"response": [SMALL_ANSWERS]}
     return httpx.Client(
-        timeout=httpx.Timeout(60.0, connect=10.0), headers=headers, event_hooks=hooks, verify=trusted_roots()
+        timeout=httpx.Timeout(60.0, connect=10.0),
+        headers=headers,
+        event_hooks=hooks,
+        verify=trust_of(network, system),
     )
 
 

@@ -11,7 +11,8 @@ import httpx
 
 from .._secret import Secret, not_empty, revealed
 from ..errors import AuthenticationError, ConfigurationError, ReauthorizationRequiredError
-from ._endpoint import JudgeToken, TokenEndpoint, authorization_url
+from ..network import Network
+from ._endpoint import JudgeToken, TokenEndpoint, authorization_url, network_of
 from ._tokens import LoadToken, Now, OAuth2Token, SaveToken, TokenFlow, utc_now
 
 __all__ = ["OAuth2AuthorizationCode", "OAuth2ClientCredentials", "OAuth2Password"]
@@ -62,6 +63,7 @@ class OAuth2Password:
     Attributes:
         scope: what to ask for; `""` leaves it to the system: Acumatica gets `"api offline_access"`, so that renewed
             tokens stay in one session.
+        network: how the token endpoint is reached; unless given, as the system that the sign-in is for.
 
     Example:
         >>> OAuth2Password(client_id="app@Acme", client_secret="secret", username="sync", password="secret")
@@ -74,6 +76,7 @@ class OAuth2Password:
     password: str | Secret = attrs.field(repr=False)
     scope: str = ""
     client_auth: ClientAuth = attrs.field(default="client_secret_post", validator=_CLIENT_AUTH)
+    network: Network | None = attrs.field(default=None, repr=False)
 
     def flow(
         self,
@@ -83,10 +86,12 @@ class OAuth2Password:
         judge: JudgeToken | None = None,
         on_replaced: Replaced | None = None,
         http: httpx.Client | None = None,
+        network: Network | None = None,
         system: str = "",
     ) -> TokenFlow:
         """The live flow: signs in on first use, renews by refresh token, signs in again when that chain has ended."""
-        endpoint = _endpoint(self, token_url, judge=judge, http=http, system=system)
+        network = network_of(self.network, network, system=system)
+        endpoint = _endpoint(self, token_url, judge=judge, http=http, network=network, system=system)
         values = _given(username=self.username, scope=self.scope or default_scope)
 
         def sign_in() -> OAuth2Token:
@@ -103,6 +108,7 @@ class OAuth2ClientCredentials:
         token_url: where to ask, for systems that have no address of their own for it.
         audience: whom the tokens are for, where the server wants to be told.
         api_key: sent with every request of the API as `X-API-Key`, where a gateway wants one.
+        network: how the token endpoint is reached; unless given, as the system that the sign-in is for.
 
     Example:
         >>> OAuth2ClientCredentials(client_id="app", client_secret="secret")
@@ -116,6 +122,7 @@ class OAuth2ClientCredentials:
     token_url: str = ""
     api_key: str | Secret = attrs.field(default="", repr=False)
     client_auth: ClientAuth = attrs.field(default="client_secret_basic", validator=_CLIENT_AUTH)
+    network: Network | None = attrs.field(default=None, repr=False)
 
     def flow(
         self,
@@ -124,6 +131,7 @@ class OAuth2ClientCredentials:
         default_scope: str = "",
         judge: JudgeToken | None = None,
         http: httpx.Client | None = None,
+        network: Network | None = None,
         now: Now = utc_now,
         system: str = "",
     ) -> TokenFlow:
@@ -134,7 +142,9 @@ class OAuth2ClientCredentials:
         """
         if not (self.token_url or token_url):
             raise ConfigurationError("token_url: where are tokens to be had?", system=system)
-        endpoint = _endpoint(self, self.token_url or token_url, judge=judge, http=http, now=now, system=system)
+        network = network_of(self.network, network, system=system)
+        url = self.token_url or token_url
+        endpoint = _endpoint(self, url, judge=judge, http=http, network=network, now=now, system=system)
         values = _given(scope=self.scope or default_scope, audience=self.audience)
         grant = _Grant(endpoint, lambda: endpoint.fetch("client_credentials", **values))
         return TokenFlow(grant, now=now, system=system)
@@ -152,6 +162,7 @@ class OAuth2AuthorizationCode:
         save: told every new token before its first use. Store it durably: the server may have voided the old refresh
             token already. While it raises, the new token is not used and saving is tried again with the next request.
         load: gives what was saved last. With it, several workers may share one consent.
+        network: how the token endpoint is reached; unless given, as the system that the sign-in is for.
     """
 
     client_id: str = attrs.field(validator=_SOME_TEXT)
@@ -162,6 +173,7 @@ class OAuth2AuthorizationCode:
     save: SaveToken | None = attrs.field(default=None, repr=False, eq=False)
     load: LoadToken | None = attrs.field(default=None, repr=False, eq=False)
     client_auth: ClientAuth = attrs.field(default="client_secret_post", validator=_CLIENT_AUTH)
+    network: Network | None = attrs.field(default=None, repr=False)
 
     @staticmethod
     def new_verifier() -> str:
@@ -193,6 +205,7 @@ class OAuth2AuthorizationCode:
         token_url: str,
         judge: JudgeToken | None = None,
         http: httpx.Client | None = None,
+        network: Network | None = None,
         system: str = "",
     ) -> OAuth2Token:
         """The first token for a code that came back; handed to `save` as well.
@@ -201,7 +214,10 @@ class OAuth2AuthorizationCode:
             AuthenticationError: the code is wrong, used or expired, or the client is refused.
             TransientError: the server is down; a code may be used up all the same.
         """
-        endpoint = _endpoint(self, token_url, judge=judge, http=http, system=system, redirect_uri=self.redirect_uri)
+        network = network_of(self.network, network, system=system, warns=True)
+        endpoint = _endpoint(
+            self, token_url, judge=judge, http=http, network=network, system=system, redirect_uri=self.redirect_uri
+        )
         token = endpoint.fetch("authorization_code", **_given(code=code, code_verifier=verifier))
         if self.save is not None:
             self.save(token)
@@ -214,6 +230,7 @@ class OAuth2AuthorizationCode:
         judge: JudgeToken | None = None,
         on_replaced: Replaced | None = None,
         http: httpx.Client | None = None,
+        network: Network | None = None,
         system: str = "",
     ) -> TokenFlow:
         """The live flow, starting with the stored token.
@@ -227,7 +244,8 @@ class OAuth2AuthorizationCode:
                 "no token yet: send the user to authorize_url, exchange the code, and construct this with token=",
                 system=system,
             )
-        endpoint = _endpoint(self, token_url, judge=judge, http=http, system=system)
+        network = network_of(self.network, network, system=system)
+        endpoint = _endpoint(self, token_url, judge=judge, http=http, network=network, system=system)
         grant = _Grant(endpoint, None)
         return TokenFlow(grant, token=token, save=self.save, load=self.load, on_replaced=on_replaced, system=system)
 

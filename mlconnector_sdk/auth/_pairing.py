@@ -13,7 +13,8 @@ import httpx
 from .._http import HttpReply, guarded
 from .._secret import Secret, not_empty, revealed
 from ..errors import AuthenticationError, ConfigurationError, ContractError, ReauthorizationRequiredError
-from ._endpoint import OPERATION, general_refusal, token_reply, token_session
+from ..network import Network
+from ._endpoint import OPERATION, general_refusal, network_of, token_reply, token_session
 from ._tokens import LoadToken, Now, OAuth2Token, SaveToken, TokenFlow, utc_now
 
 __all__ = ["CloudPairing"]
@@ -45,6 +46,7 @@ class CloudPairing:
         load: gives what was saved last. With it, several workers may share one pairing.
         names: the gateway's names where they differ from those of OAuth 2, of the request (`{"code":
             "authorizationCode"}`) and of the answer (`{"access_token": "accessToken"}`).
+        network: how the token endpoint is reached; unless given, as the system that the sign-in is for.
 
     Example:
         >>> CloudPairing(client_id="app", client_secret="secret", redirect_uri="https://mine.example/done", scope="a b")
@@ -59,6 +61,7 @@ class CloudPairing:
     save: SaveToken | None = attrs.field(default=None, repr=False, eq=False)
     load: LoadToken | None = attrs.field(default=None, repr=False, eq=False)
     names: Mapping[str, str] = attrs.field(factory=dict, repr=False, validator=_known_names)
+    network: Network | None = attrs.field(default=None, repr=False)
 
     def authorize_url(self, root: str, *, customer: str, state: str) -> str:
         """Where to send the browser of the customer's user.
@@ -78,7 +81,14 @@ class CloudPairing:
         return f"{root.rstrip('/')}/token/authorise?{urlencode(query, quote_via=quote)}"
 
     def exchange(
-        self, code: str, *, token_url: str, http: httpx.Client | None = None, now: Now = utc_now, system: str = ""
+        self,
+        code: str,
+        *,
+        token_url: str,
+        http: httpx.Client | None = None,
+        network: Network | None = None,
+        now: Now = utc_now,
+        system: str = "",
     ) -> OAuth2Token:
         """The first pair for a code that came back (as `authorizationCode`, in a POST); handed to `save` as well.
 
@@ -90,14 +100,21 @@ class CloudPairing:
             AuthenticationError: the code is wrong, used or expired, or the client is refused.
             TransientError: the gateway is down; a code may be used up all the same.
         """
-        answers = _Gateway(self, token_url, http=http, now=now, system=system)
+        network = network_of(self.network, network, system=system, warns=True)
+        answers = _Gateway(self, token_url, http=http, network=network, now=now, system=system)
         token = answers.ask("authorization_code", redirect_uri=self.redirect_uri, code=code)
         if self.save is not None:
             self.save(token)
         return token
 
     def flow(
-        self, *, token_url: str, http: httpx.Client | None = None, now: Now = utc_now, system: str = ""
+        self,
+        *,
+        token_url: str,
+        http: httpx.Client | None = None,
+        network: Network | None = None,
+        now: Now = utc_now,
+        system: str = "",
     ) -> TokenFlow:
         """The live flow, starting with the stored pair.
 
@@ -111,7 +128,8 @@ class CloudPairing:
                 "token=",
                 system=system,
             )
-        grant = _Gateway(self, token_url, http=http, now=now, system=system)
+        network = network_of(self.network, network, system=system)
+        grant = _Gateway(self, token_url, http=http, network=network, now=now, system=system)
         return TokenFlow(grant, token=token, save=self.save, load=self.load, now=now, system=system)
 
 
@@ -119,11 +137,19 @@ class _Gateway:
     """The token address of a gateway; it speaks JSON."""
 
     def __init__(
-        self, pairing: CloudPairing, token_url: str, *, http: httpx.Client | None, now: Now, system: str
+        self,
+        pairing: CloudPairing,
+        token_url: str,
+        *,
+        http: httpx.Client | None,
+        network: Network,
+        now: Now,
+        system: str,
     ) -> None:
         self._pairing = pairing
         self._token_url = token_url
         self._http = http
+        self._network = network
         self._now = now
         self._system = system
 
@@ -151,8 +177,9 @@ class _Gateway:
             **values,
         }
         body = json.dumps({pairing.names.get(name, name): value for name, value in values.items()})
-        with guarded(self._system, OPERATION), token_session(self._http) as session:
-            response = session.post(self._token_url, content=body, headers={"Content-Type": "application/json"})
+        with guarded(self._system, OPERATION), token_session(self._http, self._network, self._system) as session:
+            headers = {"Content-Type": "application/json"}
+            response = session.post(self._token_url, content=body, headers=headers, follow_redirects=False)
         return self._token_in(token_reply(response))
 
     def _token_in(self, reply: HttpReply) -> OAuth2Token:

@@ -14,6 +14,7 @@ from ..credentials import EncryptedVault, KeyRing
 from ..errors import ConfigurationError, VaultError
 from ..mapping import Mapping as RecordMapping, MemberMapping, OrderMapping
 from ..models import Store
+from ..network import Network
 from ..policy import SyncPolicy
 from ..protocols import Sink, StateStore
 from ..retry import RetryPolicy
@@ -46,15 +47,20 @@ class MailchimpConfig:
     concurrency: int = 8
     base_url: str | None = None
     batch_from: int | None = None
+    network: Network = attrs.field(factory=Network)
 
 
 @attrs.frozen(kw_only=True)
 class StateConfig:
-    """Where state is kept: `sqlite` with a path, `sql` with a reference to a database URL, or `memory`."""
+    """Where state is kept: `sqlite` with a path, `sql` with a reference to a database URL, or `memory`.
+
+    `key` is a reference to the keys that seal the payloads in it, the newest first; without one they lie in the clear.
+    """
 
     kind: Literal["sqlite", "sql", "memory"] = "sqlite"
     path: str = ""
     url: str = attrs.field(default="", repr=False)
+    key: str = attrs.field(default="", repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -185,19 +191,19 @@ def _secrets_and_state(config: PipelineConfig, secrets: Secrets) -> tuple[Secret
     lookup, vault = SecretLookup(secrets), config.vault
     if vault is None or vault.path:
         if vault is not None:
-            lookup = SecretLookup(secrets, vault=EncryptedVault(vault.path, key=_keys(vault, lookup)))
+            lookup = SecretLookup(secrets, vault=EncryptedVault(vault.path, key=_keys(vault.key, "vault.key", lookup)))
         return lookup, _state(config.state, lookup)
     if config.state.kind == "memory":
         raise ConfigurationError("vault.path: where shall the vault lie? A state in memory begins empty each time")
     state = _state(config.state, lookup)
-    return SecretLookup(secrets, vault=EncryptedVault(state, key=_keys(vault, lookup))), state
+    return SecretLookup(secrets, vault=EncryptedVault(state, key=_keys(vault.key, "vault.key", lookup))), state
 
 
-def _keys(config: VaultConfig, lookup: SecretLookup) -> KeyRing:
+def _keys(reference: str, path: str, lookup: SecretLookup) -> KeyRing:
     try:
-        return KeyRing.from_text(lookup.text(config.key, "vault.key"))
+        return KeyRing.from_text(lookup.text(reference, path))
     except VaultError as error:
-        raise ConfigurationError(f"vault.key: {error.message}") from None
+        raise ConfigurationError(f"{path}: {error.message}") from None
 
 
 def _sink(config: MailchimpConfig, secret: SecretLookup) -> Sink:
@@ -210,6 +216,7 @@ def _sink(config: MailchimpConfig, secret: SecretLookup) -> Sink:
         store=config.store,
         concurrency=config.concurrency,
         base_url=config.base_url,
+        network=config.network,
         **chosen,
     )
 
@@ -219,11 +226,12 @@ def _state(config: StateConfig, secret: SecretLookup) -> StateStore:
 
     if config.kind == "memory":
         return MemoryStateStore()
+    key = _keys(config.key, "state.key", secret) if config.key else None
     if config.kind == "sqlite":
         if not config.path:
             raise ConfigurationError("state.path: where shall the SQLite file lie?")
-        return SQLiteStateStore(config.path)
-    return SQLStateStore(secret.text(config.url, "state.url"))
+        return SQLiteStateStore(config.path, key=key)
+    return SQLStateStore(secret.text(config.url, "state.url"), key=key)
 
 
 def _mapping(config: MappingConfig) -> RecordMapping:

@@ -1,6 +1,6 @@
 """What a config says of each ERP. `system` tells which one it is; `build` makes the source of it.
 
-Fields that hold secrets hold references such as `env:ERP_PASSWORD`.
+Fields that hold secrets hold references such as `env:ERP_PASSWORD`; `network` is the table `[source.network]`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 import attrs
 
 from ..errors import ConfigurationError
+from ..network import Network
 from ..protocols import Source
 from ._secrets import SecretLookup
 
@@ -61,6 +62,7 @@ class AcumaticaConfig:
     orders: Literal["SalesInvoice", "Invoice", "SalesOrder"] | None = None
     optout_field: str | None = None
     customer_email: Literal["main", "primary"] = "main"
+    network: Network = attrs.field(factory=Network)
 
     def build(self, secret: SecretLookup) -> Source:
         """The source of it."""
@@ -74,6 +76,7 @@ class AcumaticaConfig:
             orders=self.orders,
             optout_field=self.optout_field,
             customer_email=self.customer_email,
+            network=self.network,
         )
 
 
@@ -95,7 +98,6 @@ class Sage100Config:
     token: str = attrs.field(default="", repr=False)
     username: str = ""
     password: str = attrs.field(default="", repr=False)
-    ca_bundle: str | None = None
     timezone: str = "UTC"
     orders: Literal["sales_orders", "order_history", "invoices"] = "sales_orders"
     optout_field: str | None = None
@@ -108,7 +110,7 @@ class Sage100Config:
     gap: int = 50
     recent_orders: int = 500
     parallel: int = 2
-    allow_http: bool = False
+    network: Network = attrs.field(factory=Network)
 
     def build(self, secret: SecretLookup) -> Source:
         """The source of it."""
@@ -132,21 +134,19 @@ class Sage100Config:
             return Sage100Agent(
                 self.url,
                 token=secret(self.token, "source.token"),
-                ca_bundle=self.ca_bundle,
-                allow_http=self.allow_http,
+                network=self.network,
             )
         return Sage100Soap(
             self.url,
             username=self.username,
             password=secret(self.password, "source.password"),
-            ca_bundle=self.ca_bundle,
+            network=self.network,
             first_order=self.first_order,
             first_customers=self.first_customers,
             base_url=self.base_url,
             gap=self.gap,
             recent_orders=self.recent_orders,
             parallel=self.parallel,
-            allow_http=self.allow_http,
         )
 
 
@@ -164,6 +164,7 @@ class Sage300Config:
     orders: Literal["OEOrders", "OEInvoices"] = "OEOrders"
     ship_to: bool = False
     optout_field: str | None = None
+    network: Network = attrs.field(factory=Network)
 
     def build(self, secret: SecretLookup) -> Source:
         """The source of it."""
@@ -179,6 +180,7 @@ class Sage300Config:
             orders=self.orders,
             ship_to=self.ship_to,
             optout_field=self.optout_field,
+            network=self.network,
         )
 
 
@@ -225,7 +227,6 @@ class SageX3Config:
     username: str = ""
     password: str = attrs.field(default="", repr=False)
     auth: SageX3AuthConfig | None = None
-    ca_bundle: str | None = None
     representations: dict[str, str] = attrs.field(factory=dict)
     properties: dict[str, dict[str, str]] = attrs.field(factory=dict)
     orders: Literal["invoices", "sales_orders"] = "invoices"
@@ -234,6 +235,7 @@ class SageX3Config:
     customer_email: Literal["contact", "address"] = "contact"
     mailing_flags: bool = True
     optout_field: str | None = None
+    network: Network = attrs.field(factory=Network)
 
     def build(self, secret: SecretLookup) -> Source:
         """The source of it."""
@@ -268,12 +270,10 @@ class SageX3Config:
                 username=auth.username,
                 password=auth.password,
                 representations=self.representations,
-                ca_bundle=self.ca_bundle,
+                network=self.network,
             )
         properties: Any = self.properties
-        return SageX3GraphQL(
-            self.url, endpoint=self.endpoint, auth=auth, properties=properties, ca_bundle=self.ca_bundle
-        )
+        return SageX3GraphQL(self.url, endpoint=self.endpoint, auth=auth, properties=properties, network=self.network)
 
 
 @attrs.frozen(kw_only=True)
@@ -298,6 +298,7 @@ class SysproConfig:
     contacts: bool = False
     multiple_addresses: bool = False
     optout_field: str | None = None
+    network: Network = attrs.field(factory=Network)
 
     def build(self, secret: SecretLookup) -> Source:
         """The source of it."""
@@ -317,7 +318,13 @@ class SysproConfig:
 
         password = secret(self.password, "source.password")
         if self.api == "odata":
-            return SysproOData(self.url, username=self.user, password=password, delta_column=self.delta_column)
+            return SysproOData(
+                self.url,
+                username=self.user,
+                password=password,
+                delta_column=self.delta_column,
+                network=self.network,
+            )
         company_password = secret(self.company_password, "source.company_password") if self.company_password else ""
         return (SysproENet if self.api == "enet" else SysproENetSoap)(
             self.url,
@@ -326,6 +333,7 @@ class SysproConfig:
             company=self.company,
             company_password=company_password,
             delta_column=self.delta_column,
+            network=self.network,
         )
 
 

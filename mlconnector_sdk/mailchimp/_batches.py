@@ -16,8 +16,9 @@ from typing import Any, TypeVar, cast
 
 import attrs
 
-from .._bounds import Bounds
-from .._http import HttpClient, HttpReply, json_in
+from .._bounds import bounds_of
+from .._http import HttpClient, HttpReply
+from .._json import json_in
 from .._json_stream import elements
 from ..errors import (
     ContractError,
@@ -114,7 +115,9 @@ class Batches:
             timeout=READ_TIMEOUT,
             retry=_ONCE,
             follow_redirects=True,
-            bounds=Bounds(bytes=_LARGEST_ARCHIVE),
+            network=client.network,
+            warns=False,
+            bounds=attrs.evolve(bounds_of(client.network), bytes=max(_LARGEST_ARCHIVE, client.network.answer_bytes)),
         )
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from .._trust import secrecy
 from ..errors import (
     AuthenticationError,
     ConfigurationError,
@@ -36,6 +37,7 @@ def check(
     """The rows, in the order in which things depend on each other; the first that bars the rest is the last."""
     client = client.without_retries()
     reader = AudienceReader(client, list_id)
+    yield from secrecy(client.network, SYSTEM, client.http.base_url)
     rows: dict[str, Callable[[], Iterator[CheckResult]]] = {
         "connection": lambda: _connection(client),
         "audience": lambda: _audience(reader, wanted),

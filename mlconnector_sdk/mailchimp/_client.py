@@ -14,10 +14,12 @@ import httpx
 from .._http import BodyReader, HttpClient, HttpReply, checked_url
 from .._secret import Secret, revealed
 from ..errors import ConfigurationError, ContractError, MLConnectorError
+from ..network import Network
 from ..protocols import WaitListener
 from ..retry import RetryPolicy
 from ._account import MailchimpAccount, opened_account
 from ._limiter import limiter_for
+from ._traces import counting, note_answer
 from ._wire import SYSTEM, disconnected, encode, judge
 
 __all__ = ["LARGEST_PAGE", "MOST_CONNECTIONS", "READ_TIMEOUT", "MailchimpClient", "Token", "json_object"]
@@ -46,10 +48,18 @@ class MailchimpClient:
             reference is looked up at once, because key and account tell the address.
         base_url: the whole root with its version; without it the account or the key's data centre tells it.
         concurrency: simultaneous requests of all clients of the account in this process.
+        network, warns: see `HttpClient`.
     """
 
     def __init__(
-        self, auth: str | Secret | Token, *, base_url: str | None, concurrency: int, retry: RetryPolicy
+        self,
+        auth: str | Secret | Token,
+        *,
+        base_url: str | None,
+        concurrency: int,
+        retry: RetryPolicy,
+        network: Network = Network(),
+        warns: bool = True,
     ) -> None:
         if isinstance(auth, (str, Secret)):
             text = revealed(auth)
@@ -65,8 +75,12 @@ class MailchimpClient:
             retry=retry,
             limiter=limiter_for(urlsplit(root).netloc, credential, concurrency),
             max_connections=concurrency,
+            network=network,
+            warns=warns,
         )
+        self._http.on_wait = counting(None)
         self.retry = retry
+        self.network = network
 
     @property
     def http(self) -> HttpClient:
@@ -97,16 +111,22 @@ class MailchimpClient:
             TransientError, FatalError, ConfigurationError: see `_wire.judge`.
         """
         content = payload if isinstance(payload, bytes) or payload is None else encode(payload)
-        return self._http.request(
-            method,
-            path,
-            operation=operation,
-            params=params,
-            content=content,
-            headers={"Content-Type": "application/json"} if content is not None else None,
-            retry=retry or self.retry,
-            reader=reader,
-        )
+        try:
+            reply = self._http.request(
+                method,
+                path,
+                operation=operation,
+                params=params,
+                content=content,
+                headers={"Content-Type": "application/json"} if content is not None else None,
+                retry=retry or self.retry,
+                reader=reader,
+            )
+        except MLConnectorError as error:
+            note_answer(operation, error.request_id, good=False)
+            raise
+        note_answer(operation, reply.headers.get("x-request-id"), good=True)
+        return reply
 
     def get(self, path: str, *, operation: str, **params: str | int) -> dict[str, Any]:
         """A resource as a dict."""
@@ -131,7 +151,7 @@ class MailchimpClient:
     def attach(self, *, retry: RetryPolicy | None, on_wait: WaitListener | None) -> None:
         """Take over a retry policy, if there is one, and a listener for pauses."""
         self.retry = retry or self.retry
-        self._http.on_wait = on_wait
+        self._http.on_wait = counting(on_wait)
 
     def close(self) -> None:
         """Close connections; the next request opens anew."""

@@ -14,6 +14,7 @@ import attrs
 
 from .._http import HttpClient, HttpReply, checked_url, looks_like_html, retry_after
 from .._secret import Secret, not_empty, revealed
+from .._trust import warn_of
 from ..auth import OAuth2AuthorizationCode
 from ..errors import (
     AuthenticationError,
@@ -24,6 +25,7 @@ from ..errors import (
     ReauthorizationRequiredError,
     UnavailableError,
 )
+from ..network import Network
 from ..protocols import Vault
 from ..retry import RetryPolicy
 from ._account import MailchimpAccount
@@ -57,6 +59,7 @@ class MailchimpOAuth:
             `http://127.0.0.1:…`.
         base_url: Mailchimp's log-in service, for fakes.
         retry: how often it is asked again whose token this is; a code is never sent twice.
+        network: whom to trust, and how much of an answer is read.
 
     Raises:
         ConfigurationError: `base_url` is no address.
@@ -72,6 +75,10 @@ class MailchimpOAuth:
     redirect_uri: str = attrs.field(validator=_SOME_TEXT)
     base_url: str = attrs.field(default=LOGIN_URL, converter=_address)
     retry: RetryPolicy = attrs.field(factory=RetryPolicy, repr=False)
+    network: Network = attrs.field(factory=Network, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        warn_of(self.network, SYSTEM)
 
     @staticmethod
     def new_state() -> str:
@@ -122,7 +129,7 @@ class MailchimpOAuth:
             ContractError: something else answers at `base_url`.
         """
         token = self._grant(revealed(self.client_secret)).exchange(
-            code, token_url=f"{self.base_url}/oauth2/token", judge=_judge_token, system=SYSTEM
+            code, token_url=f"{self.base_url}/oauth2/token", judge=_judge_token, network=self.network, system=SYSTEM
         )
         account = self.account(token.access_token)
         if save is not None:
@@ -140,12 +147,14 @@ class MailchimpOAuth:
         """
         facts = self._metadata(access_token)
         endpoint = facts.get("api_endpoint")
-        if not isinstance(endpoint, str) or not endpoint.startswith(("https://", self.base_url)):
+        if not isinstance(endpoint, str) or not self._is_home(endpoint):
             raise ContractError("the answer names no address of the account's API: check base_url", system=SYSTEM)
         account = MailchimpAccount(
             access_token=access_token, api_endpoint=endpoint.rstrip("/"), dc=str(facts.get("dc") or "")
         )
-        client = MailchimpClient(account, base_url=None, concurrency=MOST_CONNECTIONS, retry=self.retry)
+        client = MailchimpClient(
+            account, base_url=None, concurrency=MOST_CONNECTIONS, retry=self.retry, network=self.network, warns=False
+        )
         try:
             # The metadata's own id is that of a user, not of the account.
             root = client.get("/", operation="GET account", fields="account_id,account_name")
@@ -155,8 +164,19 @@ class MailchimpOAuth:
             account, account_id=str(root.get("account_id") or ""), account_name=str(root.get("account_name") or "")
         )
 
+    def _is_home(self, endpoint: str) -> bool:
+        """Whether the token may go there: to Mailchimp, or to where `base_url` leads."""
+        try:
+            theirs, ours = urlsplit(checked_url(endpoint, SYSTEM)), urlsplit(self.base_url)
+        except ConfigurationError:
+            return False
+        at_mailchimp = theirs.scheme == "https" and (theirs.hostname or "").endswith(".mailchimp.com")
+        return at_mailchimp or (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc)
+
     def _metadata(self, access_token: str) -> dict[str, Any]:
-        http = HttpClient(SYSTEM, self.base_url, judge=_judge_metadata, retry=self.retry)
+        http = HttpClient(
+            SYSTEM, self.base_url, judge=_judge_metadata, retry=self.retry, network=self.network, warns=False
+        )
         try:
             reply = http.request(
                 "GET",

@@ -25,6 +25,7 @@ from ..models import (
     Store,
     WriteResult,
 )
+from ..network import Network
 from ..protocols import Clock, Journal, WaitListener
 from ..retry import RetryPolicy
 from ._audience import AudienceReader, create_merge_field
@@ -73,6 +74,7 @@ class MailchimpSink:
         activity_batch_from: so many pages of campaign activity (1,000 recipients each) at once are read by batches;
             fewer, and any with `0` or `None`: page by page.
         batch_polling: how often and how long a batch is asked for; its `within` is the deadline of each batch.
+        network: whom to trust, and how much of an answer is read.
 
     Raises:
         ConfigurationError: an argument is wrong; nothing was sent.
@@ -100,6 +102,7 @@ class MailchimpSink:
         batch_size: int = LARGEST_BATCH,
         activity_batch_from: int | None = ACTIVITY_BATCH_FROM,
         batch_polling: RetryPolicy = POLLING,
+        network: Network = Network(),
     ) -> None:
         _check_range("concurrency", concurrency, MOST_CONNECTIONS)
         _check_range("bulk_size", bulk_size, MOST_MEMBERS_IN_A_CALL)
@@ -111,7 +114,9 @@ class MailchimpSink:
         self.list_id = list_id
         self.store = store
         self._concurrency = concurrency
-        self._client = MailchimpClient(auth, base_url=base_url, concurrency=concurrency, retry=retry or RetryPolicy())
+        self._client = MailchimpClient(
+            auth, base_url=base_url, concurrency=concurrency, retry=retry or RetryPolicy(), network=network
+        )
         self._reader = AudienceReader(self._client, list_id)
         self._webhooks = Webhooks(self._client, self._reader, list_id)
         self._members = MemberWriter(self._client, list_id)

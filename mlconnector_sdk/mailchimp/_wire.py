@@ -14,7 +14,8 @@ from urllib.parse import quote
 
 import attrs
 
-from .._http import HttpReply, json_in, looks_like_html, retry_after
+from .._http import HttpReply, looks_like_html, retry_after
+from .._json import json_in
 from ..errors import (
     AuthenticationError,
     ConfigurationError,

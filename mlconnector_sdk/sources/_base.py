@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import ClassVar, Generic, Protocol, Self, TypeVar
 from zoneinfo import ZoneInfo
 
+from .._trust import secrecy
 from ..cursors import CursorValue
 from ..errors import ConfigurationError, MappingError, MLConnectorError
-from ..models import Page, Record, StreamName, StreamSpec, UnreadableRow
+from ..models import CheckResult, Page, Record, StreamName, StreamSpec, UnreadableRow
+from ..network import Network
 from ..protocols import Clock, SystemClock, WaitListener
 from ..retry import RetryPolicy
 from ._values import Row
@@ -41,13 +44,14 @@ class Connection(Protocol):
 C = TypeVar("C", bound=Connection)
 
 
-class ErpSource(Generic[C]):
+class ErpSource(ABC, Generic[C]):
     """The small members of a source. A subclass names its `system` and fills `_streams`."""
 
     system: ClassVar[str]
 
-    def __init__(self, connection: C) -> None:
+    def __init__(self, connection: C, *, network: Network) -> None:
         self._connection = connection
+        self._network = network
         self._clock: Clock = SystemClock()
         self._streams: Mapping[StreamName, StreamSpec] = {}
 
@@ -82,6 +86,18 @@ class ErpSource(Generic[C]):
         """An engine's wishes: its retry policy if it has one, who is told of pauses, and what time it is here."""
         self._connection.attach(retry=retry, on_wait=on_wait, clock=clock)
         self._clock = clock or self._clock
+
+    def check(self) -> Iterator[CheckResult]:
+        """Try address, sign-in, clock and each stream, a line each; never raises, tries nothing twice.
+
+        Before them comes a line on encryption, where credentials could be read on their way.
+        """
+        yield from secrecy(self._network, self.system, self._connection.address)
+        yield from self._tried()
+
+    @abstractmethod
+    def _tried(self) -> Iterator[CheckResult]:
+        """What `check` tries of this ERP."""
 
     def close(self) -> None:
         """Sign out, so that a licensed seat is free at once, and close connections; harmless when repeated."""

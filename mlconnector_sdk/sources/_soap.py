@@ -17,7 +17,8 @@ from urllib.parse import unquote, urlsplit
 
 import attrs
 
-from .._http import HttpClient, HttpReply, our_call, silence
+from .._http import HttpClient, HttpReply
+from .._quiet import our_call, silence
 from ..errors import ContractError, MLConnectorError
 from ..retry import RetryPolicy
 from ._xml import Tree, tree_in, without_forbidden

@@ -47,6 +47,8 @@ ZERO = Decimal(0)
 _YES = frozenset({"true", "yes", "y", "1", "on"})
 _NO = frozenset({"", "false", "no", "n", "0", "off"})
 _DIGITS = 30
+_LONGEST = 100
+"""Digits; databases have 38 at the most."""
 _PERSON = re.compile(r"[^\W\d_][^\d_/&@(),;]*(?: [^\W\d_][^\d_/&@(),;]*){1,2}")
 _TITLES = re.compile(r"^(?:mrs?|ms|miss|dr|prof)\.? ", re.IGNORECASE)
 _LAST_ZERO_YEAR = 1900
@@ -97,7 +99,10 @@ def untouched_in(row: Mapping[str, Any], name: str) -> str:
 
 
 def amount_in(row: Mapping[str, Any], name: str) -> Decimal:
-    """An exact number, also when it comes as text; nothing, or blanks, is zero."""
+    """An exact number, also when it comes as text; nothing, or blanks, is zero.
+
+    One that begins hundreds of places before or behind the point is none: reckoning with it could take for ever.
+    """
     value = row.get(name)
     if value is None:
         return ZERO
@@ -111,7 +116,7 @@ def amount_in(row: Mapping[str, Any], name: str) -> Decimal:
             number = Decimal(text) if text else ZERO
     except InvalidOperation:
         raise MappingError(f"{name}: not a number", reason="bad_type") from None
-    if not number.is_finite():
+    if not (number.is_finite() and -_LONGEST < number.adjusted() < _LONGEST):
         raise MappingError(f"{name}: not a number", reason="bad_type")
     return number
 

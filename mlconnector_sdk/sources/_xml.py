@@ -22,7 +22,8 @@ Tree: TypeAlias = dict[str, Any]
 
 _PROLOG = re.compile(rb"^\s*<\?xml[^>]*\?>")
 _FORBIDDEN = bytes(code for code in range(0x20) if code not in b"\t\n\r")
-_FORBIDDEN_REFERENCE = re.compile(rb"&#(?:0*(?:[0-8]|1[124-9]|2\d|3[01])|[xX]0*(?:[0-8bBcCeEfF]|1[0-9a-fA-F]));")
+_REFERENCE = re.compile(rb"&#(?:([0-9]+)|[xX]([0-9a-fA-F]+));")
+_HALF = re.compile("[\ud800-\udfff]")
 _FORBIDDEN_TEXT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CUT_OFF = frozenset({
     expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS],
@@ -38,18 +39,31 @@ def escaped(text: str) -> str:
 
 
 def without_forbidden(body: bytes) -> bytes:
-    """A document without the control characters that XML forbids, and which some servers send all the same.
+    """A document without the characters that XML forbids, and which some servers send all the same.
 
-    One of them in one customer's name would make the whole answer unreadable.
+    One of them in one customer's name would make the whole answer unreadable. Control characters are left out; what
+    stands for no character at all, such as half of one (`&#xD83D;`), becomes U+FFFD as it does in JSON.
     """
     body = body.translate(None, _FORBIDDEN)
-    return _FORBIDDEN_REFERENCE.sub(b"", body) if b"&#" in body else body
+    return _REFERENCE.sub(_permitted, body) if b"&#" in body else body
+
+
+def _permitted(reference: re.Match[bytes]) -> bytes:
+    digits = reference[1] or reference[2]
+    # The largest code has seven digits, and a long number takes long to read.
+    code = int(digits, 10 if reference[1] else 16) if len(digits.lstrip(b"0")) <= 7 else -1
+    if 0 <= code < 0x20:
+        return reference[0] if code in b"\t\n\r" else b""
+    if 0x20 <= code <= 0x10FFFF and not _FORBIDDEN_TEXT.match(chr(code)):
+        return reference[0]
+    return b"\xef\xbf\xbd"
 
 
 def as_utf8(body: bytes, *, fallback: str = "cp1252") -> bytes:
     """A document as UTF-8 without its prolog, which may lie about the encoding.
 
-    What is no valid UTF-8 is taken for `fallback`.
+    Halves of characters, each written as if it were one, become U+FFFD; what else is no valid UTF-8 is taken for
+    `fallback`.
     """
     body = without_forbidden(_PROLOG.sub(b"", body, count=1))
     if body.isascii():
@@ -57,7 +71,10 @@ def as_utf8(body: bytes, *, fallback: str = "cp1252") -> bytes:
     try:
         body.decode()
     except UnicodeDecodeError:
-        return body.decode(fallback, "replace").encode()
+        try:
+            return _HALF.sub("\ufffd", body.decode(errors="surrogatepass")).encode()
+        except UnicodeDecodeError:
+            return body.decode(fallback, "replace").encode()
     return body
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mlconnector_sdk.network import Network
 from mlconnector_sdk.protocols import Source
 from mlconnector_sdk.retry import RetryPolicy
 from mlconnector_sdk.sources.sage100 import Sage100, Sage100Agent
@@ -27,7 +28,15 @@ class Sage100End:
     def __init__(self, clock: FakeClock, **options: Any) -> None:
         self.fake = FakeSage100(clock=clock, **{"udfs": _UDFS, **options})
 
-    def source(self, *, kind: type[Sage100] = Sage100, password: str | None = None, **settings: Any) -> Source:
+    def source(
+        self,
+        *,
+        kind: type[Sage100] = Sage100,
+        password: str | None = None,
+        page_size: int = 50,
+        network: Network = Network(),
+        **settings: Any,
+    ) -> Source:
         settings = {
             "timezone": self.fake.site.timezone,
             "orders": "order_history",
@@ -35,7 +44,9 @@ class Sage100End:
             "retry": RetryPolicy.immediate(),
             **settings,
         }
-        agent = Sage100Agent(self.fake.agent_url, token=password or self.fake.agent_token, page_size=50)
+        agent = Sage100Agent(
+            self.fake.agent_url, token=password or self.fake.agent_token, page_size=page_size, network=network
+        )
         return kind(company="ABC", api=agent, **settings)
 
     def add_customer(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mlconnector_sdk.network import Network
 from mlconnector_sdk.protocols import Source
 from mlconnector_sdk.retry import RetryPolicy
 from mlconnector_sdk.sources.sage100 import Sage100, Sage100Soap
@@ -27,7 +28,14 @@ class Sage100SoapEnd(Sage100End):
         super().__init__(clock, **options)
         self._told: dict[str, list[str]] = {"customers": [], "contacts": []}
 
-    def source(self, *, kind: type[Sage100] = Sage100, password: str | None = None, **settings: Any) -> Source:
+    def source(
+        self,
+        *,
+        kind: type[Sage100] = Sage100,
+        password: str | None = None,
+        network: Network = Network(),
+        **settings: Any,
+    ) -> Source:
         settings = {
             "timezone": self.fake.site.timezone,
             "optout_field": {"customers": NO_MAIL, "contacts": NO_MAIL},
@@ -42,6 +50,7 @@ class Sage100SoapEnd(Sage100End):
             first_order="0000001",
             first_customers=["00-0000001"],
             gap=5,
+            network=network,
         )
         return kind(company="ABC", api=api, **settings)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mlconnector_sdk.network import Network
 from mlconnector_sdk.protocols import Source
 from mlconnector_sdk.retry import RetryPolicy
 from mlconnector_sdk.sources.sagex3 import SageX3, SageX3Rest
@@ -36,7 +37,9 @@ class SageX3End:
     def __init__(self, clock: FakeClock, **options: Any) -> None:
         self.fake = FakeSageX3(clock=clock, **options)
 
-    def source(self, *, kind: type[SageX3] = SageX3, password: str | None = None, **settings: Any) -> Source:
+    def source(
+        self, *, kind: type[SageX3] = SageX3, password: str | None = None, network: Network = Network(), **settings: Any
+    ) -> Source:
         door = SageX3Rest(
             self.fake.base_url,
             endpoint=self.fake.endpoint,
@@ -44,6 +47,7 @@ class SageX3End:
             password=password or self.fake.password,
             representations=_REPRESENTATIONS,
             page_size=50,
+            network=network,
         )
         return kind(api=door, **{"retry": RetryPolicy.immediate(), **settings})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from mlconnector_sdk.auth import SelfSignedJWT
+from mlconnector_sdk.network import Network
 from mlconnector_sdk.protocols import Source
 from mlconnector_sdk.retry import RetryPolicy
 from mlconnector_sdk.sources.sagex3 import SageX3, SageX3GraphQL
@@ -19,7 +20,9 @@ class SageX3GraphQLEnd(SageX3End):
         super().__init__(clock, **options)
         self.fake.graphql.setup.release = release
 
-    def source(self, *, kind: type[SageX3] = SageX3, password: str | None = None, **settings: Any) -> Source:
+    def source(
+        self, *, kind: type[SageX3] = SageX3, password: str | None = None, network: Network = Network(), **settings: Any
+    ) -> Source:
         application = self.fake.graphql.application
         # The length of a real one, so that nobody warns of it.
         secret = password.ljust(32, ".") if password else application.secret
@@ -28,6 +31,7 @@ class SageX3GraphQLEnd(SageX3End):
             endpoint=self.fake.endpoint,
             auth=SelfSignedJWT(client_id=application.client_id, secret=secret, user=self.fake.username),
             page_size=50,
+            network=network,
         )
         return kind(api=door, **{"retry": RetryPolicy.immediate(), **settings})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from mlconnector_sdk.network import Network
 from mlconnector_sdk.protocols import Source
 from mlconnector_sdk.retry import RetryPolicy
 from mlconnector_sdk.sources.syspro import (
@@ -37,7 +38,9 @@ class SysproEnd:
         self.fake.odata.views["Contacts"] = "Contact"
         self._people: dict[str, str] = {}
 
-    def source(self, *, kind: type[Syspro] = Syspro, password: str | None = None, **settings: Any) -> Source:
+    def source(
+        self, *, kind: type[Syspro] = Syspro, password: str | None = None, network: Network = Network(), **settings: Any
+    ) -> Source:
         through_odata = self.api == "odata"
         settings = {
             "retry": RetryPolicy.immediate(),
@@ -46,7 +49,7 @@ class SysproEnd:
             "contacts": ContactView(table="Contacts") if through_odata else ContactManagement(key_type="C"),
             **settings,
         }
-        return kind(api=self.door(**({"password": password} if password else {})), **settings)
+        return kind(api=self.door(network=network, **({"password": password} if password else {})), **settings)
 
     def door(self, **settings: Any) -> SysproOData | SysproENet | SysproENetSoap:
         """The API with the right credentials."""

@@ -16,7 +16,8 @@ import httpx
 import pytest
 
 from mlconnector_sdk._bounds import Bounds
-from mlconnector_sdk._http import HttpClient, HttpReply, json_in, retry_after
+from mlconnector_sdk._http import HttpClient, HttpReply, retry_after
+from mlconnector_sdk._json import json_in
 from mlconnector_sdk._json_stream import elements
 from mlconnector_sdk.auth import OAuth2Password, OAuth2Token
 from mlconnector_sdk.errors import (

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import socket
-import ssl
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from mlconnector_sdk._http import HttpClient, HttpReply, checked_url, looks_like_html, retry_after
 from mlconnector_sdk.errors import (
@@ -23,8 +18,10 @@ from mlconnector_sdk.errors import (
     TimeoutExceededError,
     UnavailableError,
 )
+from mlconnector_sdk.network import Network
 from mlconnector_sdk.retry import RetryPolicy
 from mlconnector_sdk.testing import FakeServer, Reply, Request
+from tests._tls import self_signed, serving
 
 
 class Echo(FakeServer):
@@ -105,32 +102,17 @@ def test_a_closed_port_says_what_to_check():
 
 @pytest.fixture
 def own_certificate(tmp_path):
-    """A certificate that its owner signed, as many servers inside a company have; with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "erp.example")])
-    host = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    start = datetime(2020, 1, 1, tzinfo=UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(start + timedelta(days=36500))
-        .add_extension(host, critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    encoding, private = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    (tmp_path / "certificate.pem").write_bytes(certificate.public_bytes(encoding))
-    (tmp_path / "key.pem").write_bytes(key.private_bytes(encoding, private, serialization.NoEncryption()))
-    return tmp_path / "certificate.pem", tmp_path / "key.pem"
+    """A certificate that its owner signed, with its key."""
+    return self_signed(tmp_path)
 
 
 def test_a_certificate_of_a_company_is_trusted_only_when_told(echo, own_certificate):
     """An unknown authority is a matter of settings and stops at once; with the bundle that has it, all is well."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*own_certificate)
-    echo._httpd.socket = context.wrap_socket(echo._httpd.socket, server_side=True)
-    url = echo.url.replace("http:", "https:")
+    echo.stop()
+    echo.tls = serving(*own_certificate)
+    url = echo.start().url
     strict = HttpClient("echo", url, judge=judge)
-    trusting = HttpClient("echo", url, judge=judge, ca_bundle=own_certificate[0])
+    trusting = HttpClient("echo", url, judge=judge, network=Network(ca_bundle=own_certificate[0]))
 
     with pytest.raises(ConfigurationError, match="ca_bundle"):
         strict.request("GET", "/x")
@@ -142,7 +124,7 @@ def test_a_certificate_of_a_company_is_trusted_only_when_told(echo, own_certific
 def test_a_bundle_that_cannot_be_read_is_told_before_anything_is_sent(echo, tmp_path):
     """A wrong path is a wrong setting."""
     with pytest.raises(ConfigurationError, match="ca_bundle"):
-        HttpClient("echo", echo.url, judge=judge, ca_bundle=tmp_path / "missing.pem")
+        HttpClient("echo", echo.url, judge=judge, network=Network(ca_bundle=tmp_path / "missing.pem"))
 
 
 def test_a_client_opens_again_after_close(client):

@@ -22,6 +22,7 @@ from ...auth import (
     TokenFlow,
 )
 from ...errors import ConfigurationError, ContractError, MLConnectorError
+from ...network import Network
 from ...protocols import Clock, WaitListener
 from ...retry import RetryPolicy
 from .._checks import ONCE
@@ -65,19 +66,35 @@ class Session:
         retry: RetryPolicy,
         timeout: float,
         seat_wait: float,
+        network: Network,
     ) -> None:
         self.endpoint = endpoint
         self.user = getattr(auth, "username", "") or "by token"
         self._wanted_version = version
+        self._network = network
         self._site: Site | None = None
         self._ended_at = 0
         self._verdicts = Verdicts(seat_wait=seat_wait, secure=base_url.startswith("https://"))
         self._plain = HttpClient(
-            SYSTEM, base_url, judge=self._judge_plain, timeout=timeout, retry=retry, max_connections=1
+            SYSTEM,
+            base_url,
+            judge=self._judge_plain,
+            timeout=timeout,
+            retry=retry,
+            max_connections=1,
+            network=network,
         )
         flow, self._end = self._flow_for(auth)
         self._data = HttpClient(
-            SYSTEM, base_url, judge=self._verdicts.judge, auth=flow, timeout=timeout, retry=retry, max_connections=1
+            SYSTEM,
+            base_url,
+            judge=self._verdicts.judge,
+            auth=flow,
+            timeout=timeout,
+            retry=retry,
+            max_connections=1,
+            network=network,
+            warns=False,
         )
 
     @property
@@ -148,10 +165,13 @@ class Session:
                 default_scope=_DEFAULT_SCOPE,
                 judge=self._verdicts.judge_token,
                 on_replaced=self._forget_token,
+                network=self._network,
                 system=SYSTEM,
             )
         elif isinstance(auth, OAuth2AuthorizationCode):
-            tokens = auth.flow(token_url=self.token_url, judge=self._verdicts.judge_token, system=SYSTEM)
+            tokens = auth.flow(
+                token_url=self.token_url, judge=self._verdicts.judge_token, network=self._network, system=SYSTEM
+            )
         elif isinstance(auth, OAuth2Token):
             tokens = auth.flow(system=SYSTEM)
         else:

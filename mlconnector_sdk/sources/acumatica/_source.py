@@ -11,6 +11,7 @@ from typing import Any, Literal
 from ...cursors import Window
 from ...errors import ConfigurationError, PermissionDeniedError
 from ...models import STREAMS, CheckResult, Page, Record, StreamName, StreamSpec
+from ...network import Network
 from ...retry import RetryPolicy
 from .._base import ErpSource, page_of
 from .._settings import OptOutField, PartyStatus, own_fields, require
@@ -61,6 +62,7 @@ class Acumatica(ErpSource[Session]):
         retry: the retry loop's limits.
         timeout: seconds to wait for an answer. The licence slows calls down rather than refusing them, so be patient.
         seat_wait: seconds to wait when all licensed API sessions are taken.
+        network: whom to trust, and how much of an answer is read.
 
     Raises:
         ConfigurationError: an argument is wrong. Nothing is sent before the first read or `check`.
@@ -95,6 +97,7 @@ class Acumatica(ErpSource[Session]):
         retry: RetryPolicy = RetryPolicy(),
         timeout: float = 180.0,
         seat_wait: float = 15.0,
+        network: Network = Network(),
     ) -> None:
         known = orders in {None, "SalesInvoice", "Invoice", "SalesOrder"}
         require(known, "orders must name one of the three documents", system=SYSTEM)
@@ -115,16 +118,22 @@ class Acumatica(ErpSource[Session]):
             with suppress(ConfigurationError):
                 release = field_release(endpoint, version)
         session = Session(
-            base_url, auth=auth, endpoint=endpoint, version=version, retry=retry, timeout=timeout, seat_wait=seat_wait
+            base_url,
+            auth=auth,
+            endpoint=endpoint,
+            version=version,
+            retry=retry,
+            timeout=timeout,
+            seat_wait=seat_wait,
+            network=network,
         )
-        super().__init__(session)
+        super().__init__(session, network=network)
         self._streams = {
             name: _spec(name, entity_of(name, orders, release), overlap, full_scan_every) for name in STREAMS
         }
         self._listings: dict[StreamName, Listing] = {}
 
-    def check(self) -> Iterator[CheckResult]:
-        """Try address, version, sign-in, clock and each entity, a line each; never raises, tries nothing twice."""
+    def _tried(self) -> Iterator[CheckResult]:
         return check_instance(self._connection, self._streams, self._listing, self._clock)
 
     def present(self, stream: StreamName) -> datetime:

@@ -8,15 +8,15 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 import attrs
 
 from ..._http import HttpClient
 from ..._secret import Secret, not_empty, revealed
+from ..._trust import is_exposed
 from ...auth import OAuth2Token, TokenFlow
 from ...errors import (
     AuthenticationError,
@@ -27,6 +27,7 @@ from ...errors import (
     UnavailableError,
 )
 from ...models import CheckResult
+from ...network import Network
 from ...protocols import Clock, WaitListener
 from ...retry import RetryPolicy
 from .._base import placed
@@ -55,7 +56,6 @@ __all__ = ["AgentTables", "Sage100Agent"]
 log = logging.getLogger("mlconnector_sdk.sources.sage100")
 
 _BASE_PATH = "/sage100/v1"
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _PATHS = {
     CUSTOMER.name: "customers",
     CUSTOMER_CONTACT.name: "customer-contacts",
@@ -95,9 +95,8 @@ class Sage100Agent:
         token: one of the tokens in the agent's settings.
         page_size: records to ask for at once, 1,000 at most.
         timeout: seconds to wait for an answer. The first one of a listing takes a scan of the whole table.
-        ca_bundle: a PEM file with the authorities to trust instead of the usual ones, such as a company's own.
-        allow_http: let token and data go unencrypted. Needed for other machines only: the same machine may be
-            reached by http.
+        network: whom to trust, and how much of an answer is read. Its `allow_http` lets token and data go unencrypted;
+            that is needed for other machines only.
 
     Raises:
         ConfigurationError: the address begins with http and leads to another machine.
@@ -113,15 +112,13 @@ class Sage100Agent:
         default=250, kw_only=True, repr=False, validator=[attrs.validators.ge(1), attrs.validators.le(1000)]
     )
     timeout: float = attrs.field(default=300.0, kw_only=True, repr=False, validator=attrs.validators.gt(0))
-    ca_bundle: str | Path | None = attrs.field(default=None, kw_only=True, repr=False)
-    allow_http: bool = attrs.field(default=False, kw_only=True, repr=False)
+    network: Network = attrs.field(factory=Network, kw_only=True, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        parts = urlsplit(self.url)
         require(
-            parts.scheme != "http" or self.allow_http or parts.hostname in _LOOPBACK,
+            self.network.allow_http or not is_exposed(self.url),
             "the agent's address must begin with https://: the token and customers' data would travel unencrypted "
-            "(allow_http=True if that is wanted)",
+            "(network=Network(allow_http=True) if that is wanted)",
             system=SYSTEM,
         )
 
@@ -160,7 +157,7 @@ class AgentTables:
             timeout=api.timeout,
             retry=retry,
             max_connections=1,
-            ca_bundle=api.ca_bundle,
+            network=api.network,
         )
         self._refusal: AuthenticationError | None = None
         self._lacking: dict[str, tuple[str, ...]] = {}

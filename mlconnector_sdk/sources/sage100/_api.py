@@ -11,6 +11,7 @@ import attrs
 
 from ...errors import MappingError
 from ...models import CheckResult, StreamName
+from ...network import Network
 from ...retry import RetryPolicy
 from .. import _base
 from .._values import Row
@@ -247,6 +248,11 @@ class Connection(_base.Connection, Protocol):
 
 class Api(Protocol):
     """Where and as whom to reach Sage 100: what callers construct."""
+
+    @property
+    def network(self) -> Network:
+        """Whom to trust on the way, and how much of an answer is read."""
+        ...
 
     def connect(self, *, company: str, zone: ZoneInfo, retry: RetryPolicy) -> Connection:
         """The live connection to one company; nothing is sent yet."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import attrs
 
 from ..._secret import Secret
+from ..._trust import is_exposed
 from ...models import StreamName
+from ...network import Network
 from ...retry import RetryPolicy
 from .._settings import require
 from ._api import CUSTOMER, SYSTEM
@@ -20,7 +21,6 @@ from ._soap_service import Service
 
 __all__ = ["Sage100Soap"]
 
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _NOBODY = "00-ZZNOONE"
 
 
@@ -50,8 +50,8 @@ class Sage100Soap:
         recent_orders: how many of the orders known last are read again with each run.
         parallel: calls at the same time.
         timeout: seconds to wait for an answer. The first one after a while of idleness is slow.
-        ca_bundle: a PEM file with the authority that signed the server's certificate, where it is the company's own.
-        allow_http: let user and password go over an unencrypted connection.
+        network: whom to trust, and how much of an answer is read. Its `allow_http` lets user and password go over an
+            unencrypted connection.
         lock_patterns: pieces of error texts that mean that somebody has a record open.
         probe_customer: the key that `check` asks for; whether there is such a customer does not matter.
 
@@ -75,8 +75,7 @@ class Sage100Soap:
     recent_orders: int = attrs.field(default=500, kw_only=True, repr=False)
     parallel: int = attrs.field(default=2, kw_only=True, repr=False)
     timeout: float = attrs.field(default=60.0, kw_only=True, repr=False)
-    ca_bundle: str | Path | None = attrs.field(default=None, kw_only=True, repr=False)
-    allow_http: bool = attrs.field(default=False, kw_only=True, repr=False)
+    network: Network = attrs.field(factory=Network, kw_only=True, repr=False)
     lock_patterns: Sequence[str] = attrs.field(default=("in use", "locked", "busy"), kw_only=True, repr=False)
     probe_customer: str = attrs.field(default=_NOBODY, kw_only=True, repr=False)
 
@@ -87,8 +86,10 @@ class Sage100Soap:
         base = urlsplit(self.base_url or self.wsdl_url)
         _need(not self.base_url or base.path in {"", "/"}, "base_url is scheme, host and port only")
         for name, url in {"wsdl_url": wsdl, "base_url": base}.items():
-            safe = url.scheme == "https" or url.hostname in _LOOPBACK or self.allow_http
-            _need(safe, f"{name} must be https: the password goes with each call (allow_http=True permits it)")
+            _need(
+                self.network.allow_http or not is_exposed(url.geturl()),
+                f"{name} must be https: the password goes with each call (network=Network(allow_http=True) permits it)",
+            )
         _need(bool(self.username.strip()), "username must not be empty")
         for name in ("gap", "parallel"):
             _need(getattr(self, name) >= 1, f"{name} must be 1 at least")
@@ -119,7 +120,7 @@ class Sage100Soap:
             password=self.password,
             company=company,
             timeout=self.timeout,
-            ca_bundle=self.ca_bundle,
+            network=self.network,
             lock_patterns=tuple(pattern.lower() for pattern in self.lock_patterns if pattern.strip()),
             connections=self.parallel,
             retry=retry,

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ import attrs
 from ..._http import HttpClient, HttpReply
 from ..._secret import Secret, revealed
 from ...errors import AuthenticationError, ContractError, MLConnectorError
+from ...network import Network
 from ...retry import RetryPolicy
 from .._soap import SoapService, plain
 from .._values import Row
@@ -60,7 +60,7 @@ class Service:
         password: str | Secret,
         company: str,
         timeout: float,
-        ca_bundle: str | Path | None,
+        network: Network,
         lock_patterns: tuple[str, ...],
         connections: int,
         retry: RetryPolicy,
@@ -78,7 +78,7 @@ class Service:
             retry=retry,
             headers={"Accept": "text/xml"},
             max_connections=connections,
-            ca_bundle=ca_bundle,
+            network=network,
         )
         self.address = self.http.base_url + wsdl.path
         self._service = SoapService(

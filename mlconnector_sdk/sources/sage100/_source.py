@@ -131,7 +131,7 @@ class Sage100(ErpSource[Connection]):
             opt_outs=tests,
         )
         further = own_fields(custom_fields or {}, system=SYSTEM)
-        super().__init__(api.connect(company=code, zone=self._zone, retry=retry))
+        super().__init__(api.connect(company=code, zone=self._zone, retry=retry), network=api.network)
         self._tables = self._with_own_columns(
             self._readable(orders),
             {stream: (*needed.get(stream, ()), *further.get(stream, ())) for stream in STREAMS},
@@ -154,8 +154,7 @@ class Sage100(ErpSource[Connection]):
         """Which keys the pipeline has met before: what an API that cannot list goes by."""
         self._connection.attach_keys(known)
 
-    def check(self) -> Iterator[CheckResult]:
-        """Try address, sign-in, clock and each stream's table, a line each; never raises, tries nothing twice."""
+    def _tried(self) -> Iterator[CheckResult]:
         for result in self._connection.greet():
             yield result
             if not result.ok:

@@ -12,6 +12,7 @@ from ..._http import HttpClient, HttpReply
 from ..._secret import Secret, revealed
 from ...auth import BasicLogin
 from ...errors import AuthenticationError, ContractError
+from ...network import Network
 from ...protocols import Clock, WaitListener
 from ...retry import RetryPolicy
 from .._base import placed
@@ -50,6 +51,7 @@ class Session:
         upper_case: bool,
         retry: RetryPolicy,
         timeout: float,
+        network: Network,
     ) -> None:
         self.company = company.strip().upper()
         valid = re.fullmatch(r"[A-Z0-9]{1,6}", self.company)
@@ -66,6 +68,7 @@ class Session:
             timeout=timeout,
             retry=retry,
             max_connections=1,
+            network=network,
             # Without a content type even a GET may be answered with a 500.
             headers={"Content-Type": "application/json"},
         )

@@ -11,6 +11,7 @@ import attrs
 from ..._secret import Secret
 from ...cursors import CursorStep, CursorValue, Overlap, Window
 from ...models import STREAMS, CheckResult, Page, Record, StreamName, StreamSpec
+from ...network import Network
 from ...retry import RetryPolicy
 from .._base import ErpSource, page_of, zone_named
 from .._settings import OptOutField, PartyStatus, opt_outs, own_fields, require
@@ -71,6 +72,7 @@ class Sage300(ErpSource[Session]):
         full_scan_every: how often everything is read; `None` for never.
         retry: the retry loop's limits.
         timeout: seconds to wait for an answer; the first one after an idle time is slow.
+        network: whom to trust, and how much of an answer is read.
 
     Raises:
         ConfigurationError: an argument is wrong. Nothing is sent before the first read or `check`.
@@ -112,6 +114,7 @@ class Sage300(ErpSource[Session]):
         full_scan_every: timedelta | None = timedelta(days=7),
         retry: RetryPolicy = RetryPolicy(),
         timeout: float = 120.0,
+        network: Network = Network(),
     ) -> None:
         require(orders in {"OEOrders", "OEInvoices"}, "orders must be 'OEOrders' or 'OEInvoices'", system=SYSTEM)
         known = customer_email in {"company", "contact"}
@@ -145,16 +148,16 @@ class Sage300(ErpSource[Session]):
             upper_case=upper_case_credentials,
             retry=retry,
             timeout=timeout,
+            network=network,
         )
-        super().__init__(session)
+        super().__init__(session, network=network)
         self._streams = {
             name: _spec(name, resource, overlap, number_overlap, full_scan_every)
             for name, resource in self._resources.items()
         }
         self._listings: dict[str, Listing] = {}
 
-    def check(self) -> Iterator[CheckResult]:
-        """Try address, sign-in, clock and each resource, a line each; never raises, tries nothing twice."""
+    def _tried(self) -> Iterator[CheckResult]:
         first = next(iter(self._resources.values()))
         return check_site(self._connection, first, self._streams, self._listing, self._clock)
 

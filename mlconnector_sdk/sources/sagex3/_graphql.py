@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import quote, urlsplit
 
@@ -14,6 +13,7 @@ import httpx
 from ..._http import checked_url
 from ..._secret import Secret
 from ...auth import BasicLogin, CloudPairing, OAuth2ClientCredentials, OAuth2Token, SelfSignedJWT
+from ...network import Network
 from ...protocols import SystemClock
 from ...retry import RetryPolicy
 from .._settings import require
@@ -54,7 +54,7 @@ class SageX3GraphQL:
         page_size: rows to ask for at once, 500 at the most; halved when the service is too slow.
         concurrency: how many records are read at once where each is read by its key.
         timeout: seconds to wait for an answer; the first one after an idle time is slow.
-        ca_bundle: a PEM file with the authorities to trust, such as a company's own.
+        network: whom to trust, and how much of an answer is read.
 
     Example:
         >>> from mlconnector_sdk.auth import SelfSignedJWT
@@ -77,7 +77,7 @@ class SageX3GraphQL:
     )
     concurrency: int = attrs.field(default=2, kw_only=True, repr=False, validator=attrs.validators.ge(1))
     timeout: float = attrs.field(default=120.0, kw_only=True, repr=False, validator=attrs.validators.gt(0))
-    ca_bundle: str | Path | None = attrs.field(default=None, kw_only=True, repr=False)
+    network: Network = attrs.field(factory=Network, kw_only=True, repr=False)
 
     def connect(self, retry: RetryPolicy) -> GraphQLConnection:
         """The live connection; nothing is sent yet.
@@ -97,7 +97,7 @@ class SageX3GraphQL:
             retry=retry,
             timeout=self.timeout,
             connections=self.concurrency,
-            ca_bundle=self.ca_bundle,
+            network=self.network,
         )
         return GraphQLConnection(
             session=session,
@@ -129,9 +129,11 @@ class SageX3GraphQL:
         if isinstance(auth, CloudPairing):
             root, cloud, _ = address.partition("/service/")
             require(bool(self.token_url or cloud), "token_url must say where the gateway renews tokens", system=SYSTEM)
-            return auth.flow(token_url=self.token_url or f"{root}/token", now=watch, system=SYSTEM)
+            return auth.flow(
+                token_url=self.token_url or f"{root}/token", now=watch, network=self.network, system=SYSTEM
+            )
         if isinstance(auth, OAuth2ClientCredentials):
-            return auth.flow(token_url=self.token_url, now=watch, system=SYSTEM)
+            return auth.flow(token_url=self.token_url, now=watch, network=self.network, system=SYSTEM)
         return auth.flow(system=SYSTEM)
 
 

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..._http import HttpReply, json_in, retry_after
+from ..._http import HttpReply, retry_after
+from ..._json import json_in
 from ...errors import (
     AuthenticationError,
     ConfigurationError,

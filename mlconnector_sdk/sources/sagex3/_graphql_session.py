@@ -6,13 +6,13 @@ import json
 import logging
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
 
 from ..._http import HttpClient, HttpReply
 from ..._secret import Secret, revealed
+from ...network import Network
 from ...protocols import WaitListener
 from ...retry import RetryPolicy
 from ._api import SYSTEM
@@ -41,7 +41,7 @@ class GraphQLSession:
         retry: RetryPolicy,
         timeout: float,
         connections: int,
-        ca_bundle: str | Path | None,
+        network: Network,
     ) -> None:
         self._http = HttpClient(
             SYSTEM,
@@ -52,7 +52,7 @@ class GraphQLSession:
             timeout=timeout,
             retry=retry,
             max_connections=connections,
-            ca_bundle=ca_bundle,
+            network=network,
         )
         self._headers = headers
 

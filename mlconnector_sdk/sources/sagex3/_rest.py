@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TypeAlias
 
 import attrs
@@ -11,6 +10,7 @@ import httpx
 
 from ..._secret import Secret
 from ...auth import BasicLogin, OAuth2AuthorizationCode, OAuth2ClientCredentials, OAuth2Token
+from ...network import Network
 from ...retry import RetryPolicy
 from .._settings import require
 from ._api import SYSTEM
@@ -42,7 +42,7 @@ class SageX3Rest:
         concurrency: how many records are read at once where each is read by its key; X3's processes are shared with
             the people who work with it.
         timeout: seconds to wait for an answer; the first one after an idle time is slow.
-        ca_bundle: a PEM file with the authorities to trust, such as a company's own.
+        network: whom to trust, and how much of an answer is read.
         path: between host and endpoint.
 
     Example:
@@ -61,7 +61,7 @@ class SageX3Rest:
     page_size: int = attrs.field(default=200, kw_only=True, repr=False, validator=attrs.validators.ge(1))
     concurrency: int = attrs.field(default=2, kw_only=True, repr=False, validator=attrs.validators.ge(1))
     timeout: float = attrs.field(default=120.0, kw_only=True, repr=False, validator=attrs.validators.gt(0))
-    ca_bundle: str | Path | None = attrs.field(default=None, kw_only=True, repr=False)
+    network: Network = attrs.field(factory=Network, kw_only=True, repr=False)
     path: str = attrs.field(default="/api1/x3/erp", kw_only=True, repr=False)
 
     def connect(self, retry: RetryPolicy) -> RestConnection:
@@ -79,7 +79,7 @@ class SageX3Rest:
             retry=retry,
             timeout=self.timeout,
             connections=self.concurrency,
-            ca_bundle=self.ca_bundle,
+            network=self.network,
         )
         return RestConnection(
             session=session,
@@ -97,4 +97,4 @@ class SageX3Rest:
         if isinstance(self.auth, (BasicLogin, OAuth2Token)):
             return self.auth.flow(system=SYSTEM)
         require(bool(self.token_url), "token_url must say where tokens are got", system=SYSTEM)
-        return self.auth.flow(token_url=self.token_url, system=SYSTEM)
+        return self.auth.flow(token_url=self.token_url, network=self.network, system=SYSTEM)

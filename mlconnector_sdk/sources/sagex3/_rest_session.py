@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
 
 from ..._http import HttpClient
 from ...errors import AuthenticationError, ContractError
+from ...network import Network
 from ...protocols import WaitListener
 from ...retry import RetryPolicy
 from ._api import SYSTEM
@@ -31,7 +31,7 @@ class RestSession:
         retry: RetryPolicy,
         timeout: float,
         connections: int,
-        ca_bundle: str | Path | None,
+        network: Network,
     ) -> None:
         # Whoever copies an address from a browser has the path of the API in it.
         root = base_url.partition("/api1")[0].rstrip("/")
@@ -43,7 +43,7 @@ class RestSession:
             timeout=timeout,
             retry=retry,
             max_connections=connections,
-            ca_bundle=ca_bundle,
+            network=network,
         )
         self._path = path
 

@@ -11,6 +11,7 @@ import attrs
 from ...cursors import Window
 from ...errors import ConfigurationError, ContractError
 from ...models import STREAMS, CheckResult, Page, Record, StreamName, StreamSpec
+from ...network import Network
 from ...retry import RetryPolicy
 from .._base import ErpSource, page_of, placed
 from .._settings import OptOutField, PartyStatus, opt_outs, own_fields, require
@@ -28,6 +29,11 @@ __all__ = ["Api", "SageX3"]
 
 class Api(Protocol):
     """Where and as whom to read a folder: `SageX3Rest` or `SageX3GraphQL`."""
+
+    @property
+    def network(self) -> Network:
+        """Whom to trust on the way, and how much of an answer is read."""
+        ...
 
     def connect(self, retry: RetryPolicy) -> Connection:
         """The live connection; nothing is sent yet."""
@@ -145,15 +151,14 @@ class SageX3(ErpSource[Connection]):
             name: attrs.evolve(entity.with_fields(*named[name]), stamps=self._stamps)
             for name, entity in entities.items()
         }
-        super().__init__(api.connect(retry))
+        super().__init__(api.connect(retry), network=api.network)
         self._streams = {
             name: self._described(name, entity, overlap, full_scan_every) for name, entity in self._entities.items()
         }
         self._ladder = Ladder(self._connection)
         self._owners = Owners(self._connection, self._ladder, sides(self._stamps))
 
-    def check(self) -> Iterator[CheckResult]:
-        """Try address, sign-in, clock and each stream, a line each; never raises, tries nothing twice."""
+    def _tried(self) -> Iterator[CheckResult]:
         return check_site(self._connection, self._entities, self._needs, self._owners, self._clock)
 
     def present(self, stream: StreamName) -> datetime:

@@ -26,6 +26,7 @@ from ...errors import (
     UnavailableError,
 )
 from ...models import StreamName
+from ...network import Network
 from ...protocols import Clock, WaitListener
 from ...retry import RetryPolicy
 from .. import _odata as odata
@@ -59,6 +60,7 @@ class SysproOData:
         entity_sets: the entity set of a table, where it does not bear the table's name: a custom view instead of
             `ArCustomer`, or a table with a plus in its name, which OData cannot write.
         timeout: seconds to wait for an answer.
+        network: whom to trust, and how much of an answer is read.
 
     Example:
         >>> SysproOData("https://erp.example.com/SYSPRO8Odata/SYSPROOData/EDU1", username="MAILSYNC", password="secret")
@@ -71,6 +73,7 @@ class SysproOData:
     delta_column: str | Mapping[StreamName, str] | None = attrs.field(default=None, kw_only=True, repr=False)
     entity_sets: Mapping[str, str] = attrs.field(factory=dict, kw_only=True, repr=False)
     timeout: float = attrs.field(default=120.0, kw_only=True, repr=False, validator=attrs.validators.gt(0))
+    network: Network = attrs.field(factory=Network, kw_only=True, repr=False)
 
     def connect(self, retry: RetryPolicy) -> ODataTables:
         """The live connection; nothing is sent yet."""
@@ -101,6 +104,7 @@ class ODataTables:
             timeout=api.timeout,
             retry=retry,
             max_connections=1,
+            network=api.network,
         )
         self._all: Mapping[str, EntitySet] | None = None
         self._sets: dict[str, EntitySet] = {}

@@ -14,6 +14,7 @@ from ..._http import HttpClient, HttpReply
 from ..._secret import Secret, revealed
 from ...errors import ContractError, MLConnectorError, UnavailableError
 from ...models import StreamName
+from ...network import Network
 from ...retry import RetryPolicy
 from . import _enet as enet
 from ._tables import SYSTEM
@@ -49,6 +50,7 @@ class SysproENet:
         timeout: seconds to wait for an answer. Scans of big tables take minutes.
         seat_wait: seconds to wait when no licence is free.
         turn_wait: seconds to wait for another reader of this process that uses the same operator.
+        network: whom to trust, and how much of an answer is read.
 
     Example:
         >>> SysproENet("http://erp.example.com:31002", operator="MAILSYNC", password="secret", company="EDU1")
@@ -62,6 +64,7 @@ class SysproENet:
     company_password: str | Secret = attrs.field(default="", kw_only=True, repr=False)
     delta_column: str | Mapping[StreamName, str] | None = attrs.field(default=None, kw_only=True, repr=False)
     timeout: float = attrs.field(default=300.0, kw_only=True, repr=False, validator=attrs.validators.gt(0))
+    network: Network = attrs.field(factory=Network, kw_only=True, repr=False)
     seat_wait: float = attrs.field(default=60.0, kw_only=True, repr=False, validator=attrs.validators.ge(0))
     turn_wait: float = attrs.field(default=300.0, kw_only=True, repr=False, validator=attrs.validators.ge(0))
 
@@ -86,6 +89,7 @@ class RestDoor:
             retry=retry,
             headers={"Accept": "*/*"},
             max_connections=1,
+            network=api.network,
         )
 
     def __repr__(self) -> str:

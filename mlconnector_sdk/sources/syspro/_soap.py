@@ -11,6 +11,7 @@ from ..._http import HttpClient, HttpReply
 from ..._secret import Secret, revealed
 from ...errors import ContractError, MLConnectorError
 from ...models import StreamName
+from ...network import Network
 from ...retry import RetryPolicy
 from .._soap import SoapService, fault_in, wsdl_of
 from . import _enet as enet
@@ -46,7 +47,7 @@ class SysproENetSoap:
         operator: an operator of the connector's own. A second logon with it, by a person too, ends our session.
         password, company_password: may be empty, where they are empty in SYSPRO.
         company: the company's id; empty for the operator's default company.
-        delta_column, timeout, seat_wait, turn_wait: see `SysproENet`.
+        delta_column, timeout, seat_wait, turn_wait, network: see `SysproENet`.
         instance: which of the server's instances to use, 0 to 9.
 
     Example:
@@ -65,6 +66,7 @@ class SysproENetSoap:
     )
     delta_column: str | Mapping[StreamName, str] | None = attrs.field(default=None, kw_only=True, repr=False)
     timeout: float = attrs.field(default=300.0, kw_only=True, repr=False, validator=attrs.validators.gt(0))
+    network: Network = attrs.field(factory=Network, kw_only=True, repr=False)
     seat_wait: float = attrs.field(default=60.0, kw_only=True, repr=False, validator=attrs.validators.ge(0))
     turn_wait: float = attrs.field(default=300.0, kw_only=True, repr=False, validator=attrs.validators.ge(0))
 
@@ -88,6 +90,7 @@ class SoapDoor:
             retry=retry,
             headers={"Accept": "text/xml"},
             max_connections=1,
+            network=api.network,
         )
         self._services = {name: _service(self.http, name) for name in _SERVICES}
 

@@ -142,7 +142,7 @@ class Syspro(ErpSource[Connection]):
             address_email=email,
         )
         self._documents = DocumentReader(parties=self._parties)
-        super().__init__(api.connect(retry))
+        super().__init__(api.connect(retry), network=api.network)
         self._reader = TableReader(connection=self._connection, page_size=page_size)
         wanted = {stream: wanted_columns(stream, columns) for stream, columns in names.items()}
         self._feeds: dict[StreamName, Feed] = {
@@ -158,8 +158,7 @@ class Syspro(ErpSource[Connection]):
         )
         self._streams = {stream: self._described(stream, feed) for stream, feed in self._feeds.items()}
 
-    def check(self) -> Iterator[CheckResult]:
-        """Try address, sign-in, clock and each stream's tables, a line each; never raises, tries nothing twice."""
+    def _tried(self) -> Iterator[CheckResult]:
         try:
             with self._connection.session():
                 yield from self._checks()

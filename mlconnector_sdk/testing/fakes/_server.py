@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -162,7 +163,8 @@ class FakeServer:
     """A real HTTP server on 127.0.0.1, started by `with` or `start()`.
 
     Subclasses implement `handle`; it runs under `lock`, so a fake's data needs no locking of its own. Faults, latency
-    and the log act outside the lock, as the network does. Set `keep_bodies` to keep answers in the log.
+    and the log act outside the lock, as the network does. Set `keep_bodies` to keep answers in the log, and `tls`,
+    before the start, to a server's context to be reached by https.
     """
 
     def __init__(self, *, latency: float = 0.0) -> None:
@@ -171,6 +173,7 @@ class FakeServer:
         self.log: list[LoggedRequest] = []
         self.keep_log = True
         self.keep_bodies = False
+        self.tls: ssl.SSLContext | None = None
         self.faults: list[Fault] = []
         self.before_each: list[Callable[[Request], None]] = []
         self.in_flight = 0
@@ -191,11 +194,16 @@ class FakeServer:
         """Scheme, host and port; no path, no trailing slash."""
         if self._httpd is None:
             raise RuntimeError(f"{type(self).__name__} is not started: use it in a with block or call start()")
-        return f"http://127.0.0.1:{self._httpd.server_address[1]}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self._httpd.server_address[1]}"
 
     def start(self) -> Self:
         if self._httpd is None:
             self._httpd = _Listener(self)
+            if self.tls is not None:
+                # Whoever shakes hands slowly, or not at all, holds up nobody else.
+                self._httpd.socket = self.tls.wrap_socket(
+                    self._httpd.socket, server_side=True, do_handshake_on_connect=False
+                )
             threading.Thread(target=self._httpd.serve_forever, args=(0.02,), daemon=True).start()
         return self
 

@@ -259,7 +259,7 @@ def test_check_of_a_healthy_site(erp, auth):
 
 
 WRONG = {
-    "host": lambda erp: {"base_url": "http://erp.invalid/Acme"},
+    "host": lambda erp: {"base_url": "https://erp.invalid/Acme"},
     "site folder": lambda erp: {"base_url": f"{erp.url}/Wrong"},
     "version": lambda erp: {"version": "21.200.001"},
     "endpoint": lambda erp: {"endpoint": "Acme", "version": None, "auth": by_cookie()},

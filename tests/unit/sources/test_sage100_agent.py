@@ -23,6 +23,7 @@ from mlconnector_sdk.errors import (
     UnavailableError,
 )
 from mlconnector_sdk.models import Suppression
+from mlconnector_sdk.network import Network
 from mlconnector_sdk.retry import RetryPolicy
 from mlconnector_sdk.sources.sage100 import Sage100Agent
 from mlconnector_sdk.sources.sage100._agent_errors import CursorExpiredError, judged
@@ -81,13 +82,13 @@ def test_nothing_goes_unencrypted_to_another_machine_unless_wanted():
     """Plain http carries the token in clear; on the same machine there is no wire."""
     with pytest.raises(ConfigurationError, match="https://"):
         Sage100Agent("http://erp.example.com", token="secret")
-    assert Sage100Agent("http://erp.example.com", token="secret", allow_http=True).url
+    assert Sage100Agent("http://erp.example.com", token="secret", network=Network(allow_http=True)).url
 
 
 def test_a_missing_file_of_authorities_is_told_before_anything_is_sent(erp):
     """The setting is named."""
     with pytest.raises(ConfigurationError, match="ca_bundle"):
-        source_of(erp, api=agent_of(erp, ca_bundle="/nowhere/ca.pem"))
+        source_of(erp, api=agent_of(erp, network=Network(ca_bundle="/nowhere/ca.pem")))
 
 
 def test_the_token_is_shown_nowhere(erp, caplog):

@@ -10,6 +10,7 @@ import pytest
 
 from mlconnector_sdk.cursors import HighWaterMark, MarkTracker, Window, next_window
 from mlconnector_sdk.errors import ConfigurationError, ContractError, MappingError
+from mlconnector_sdk.network import Network
 from mlconnector_sdk.sources.sage100 import Sage100, Sage100Agent, _ledger
 from mlconnector_sdk.testing import FakeClock
 from tests.unit.sources._sage100 import LEDGER, NO_MAIL, agent_of, asked, keys_of, records_of, site, source_of
@@ -131,6 +132,8 @@ def test_a_stream_that_there_is_not_is_a_mistake(source):
 
 class Limited:
     """An API that reads two tables."""
+
+    network = Network()
 
     def connect(self, *, company, zone, retry):
         api = Sage100Agent("https://erp.example.com", token="secret")

@@ -17,6 +17,7 @@ from mlconnector_sdk.errors import (
     PermissionDeniedError,
     ServerFaultError,
 )
+from mlconnector_sdk.network import Network
 from mlconnector_sdk.retry import RetryPolicy
 from mlconnector_sdk.sources.sagex3 import Representation, SageX3, SageX3Rest
 from mlconnector_sdk.sources.sagex3._api import CUSTOMERS, Known, RefusedQuestionError
@@ -746,7 +747,7 @@ def test_one_list_of_partners_has_no_stream_of_suppliers(erp):
         ({"api": {"auth": OAuth2Token(access_token="t")}}, "not both"),
         ({"api": {"auth": OAuth2ClientCredentials(client_id="a", client_secret="b"), "username": ""}}, "token_url"),
         ({"api": {"base_url": "x3.example"}}, "must start with https"),
-        ({"api": {"ca_bundle": "/no/such/file.pem"}}, "ca_bundle"),
+        ({"api": {"network": Network(ca_bundle="/no/such/file.pem")}}, "ca_bundle"),
     ],
 )
 def test_wrong_settings_are_refused_before_anything_is_sent(erp, settings, named):
