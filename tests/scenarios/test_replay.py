@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 import attrs
 import pytest
 
-from mlconnector_sdk.errors import ConfigurationError
+from mlconnector_sdk import SQLiteStateStore
+from mlconnector_sdk.credentials import KeyRing
+from mlconnector_sdk.errors import ConfigurationError, VaultError
 from mlconnector_sdk.models import Checkpoint
 from tests.scenarios._worlds import World
 
@@ -238,3 +240,24 @@ def test_a_stream_that_cannot_be_read_keeps_its_dead_letters(aside):
 
     assert (False, keys) == (report.ok, left(world))
     assert report.streams["customers"].error
+
+
+def test_sealed_dead_letters_are_replayed_from_their_payload(tmp_path):
+    """A payload that was sealed is as good as one in the clear; with another key the check tells what is wrong."""
+    key, path = KeyRing.generate(), tmp_path / "acme.db"
+    with World(state=SQLiteStateStore(path, key=key)) as world:
+        world.mailchimp.poison("a@harbor-pumps.com", "fake")
+        record = world.erp.add_customer("a@harbor-pumps.com")
+        world.run(streams=["customers"])
+        world.erp.remove(record)
+        world.mailchimp.cure("a@harbor-pumps.com")
+
+        stranger = world.engine(state=SQLiteStateStore(path, key=KeyRing.generate()))
+        [told] = [row for row in stranger.check() if row.system == "state"]
+        assert (False, True) == (told.ok, "add that key to the KeyRing" in told.detail)
+        with pytest.raises(VaultError, match="add that key"):
+            stranger.replay()
+
+        report = world.engine(state=SQLiteStateStore(path, key=key)).replay()
+
+        assert (1, 1) == (report.streams["customers"].created, report.streams["customers"].kept)
