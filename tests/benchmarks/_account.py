@@ -30,6 +30,7 @@ class QuickMailchimp(FakeMailchimp):
         super().__init__(**options)
         self.keep_log = False
         self._template = ""
+        self._orders: dict[str, dict[str, Any]] = {}
         self.empty()
 
     def empty(self) -> None:
@@ -53,6 +54,17 @@ class QuickMailchimp(FakeMailchimp):
         if request.method == "GET" and request.path == f"{path}/members" and self._rows:
             return self._changed(request)
         return super().handle(request)
+
+    def _run(self, request: Request) -> Any:
+        """New orders, by calls of their own and in batches, are answered with what the first one was."""
+        if request.method != "POST" or not request.path.endswith("/orders"):
+            return super()._run(request)
+        known = self._orders.get(request.raw_path)
+        if known is None:
+            known = self._orders[request.raw_path] = super()._run(request)
+            return known
+        body = request.json()
+        return known | {name: value for name, value in body.items() if name in known and isinstance(value, str)}
 
     def _written_by_fake(self, request: Request, path: str) -> str:
         """The strict fake's own answer for one member, with gaps for what differs from member to member."""

@@ -1,4 +1,4 @@
-"""A first load of orders by single calls and in batches: seconds and calls, by the number of orders.
+"""A first load of orders by single calls and in batches: time and calls, by the number of orders.
 
 The account lives in a process of its own. How fast the real Mailchimp works on a batch is not published; here a batch
 stays half a second at each of its steps, so what is compared is the price of handing over and waiting with the price
@@ -12,15 +12,16 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 from mlconnector_sdk import MailchimpSink, MemoryStateStore, RetryPolicy, Store, SyncEngine
 from mlconnector_sdk.models import Order, OrderLine, Page, StreamSpec
-from mlconnector_sdk.testing import FakeMailchimp
 
+from ._account import QuickMailchimp
 from ._bench import ENVIRONMENT, ROOT, module
 
 PRODUCTS = 200
@@ -69,15 +70,9 @@ class Orders:
 
 
 def load(
-    count: int, *, latency: float, batched: bool, step: float = STEP_SECONDS, polling: RetryPolicy | None = None
+    where: Mapping[str, str], count: int, *, batched: bool, polling: RetryPolicy | None = None
 ) -> dict[str, float]:
-    """One first load; its seconds and its calls."""
-    command = [*module("_backfill"), f"--latency={latency}", f"--step={step}"]
-    account = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT, cwd=ROOT
-    )
-    assert account.stdout is not None
-    where = json.loads(account.stdout.readline())
+    """One first load in this process: its seconds, its processor time and its calls."""
     sink = MailchimpSink(
         where["key"],
         list_id=where["list_id"],
@@ -86,47 +81,77 @@ def load(
         batch_from=1 if batched else None,
         **({"batch_polling": polling} if polling else {}),
     )
+    with SyncEngine(Orders(count), sink, state=MemoryStateStore(), name="bench", progress=False) as engine:  # type: ignore[arg-type]
+        began, before = time.perf_counter(), time.process_time()
+        report = engine.run()
+        seconds, cpu = time.perf_counter() - began, time.process_time() - before
+    if report.stream("orders").created != count:
+        raise SystemExit(str(report))
+    return {"seconds": seconds, "cpu": cpu, "calls": report.requests["mailchimp"]}
+
+
+@contextmanager
+def account(latency: float, step: float = STEP_SECONDS) -> Iterator[dict[str, str]]:
+    """An account in a process of its own."""
+    command = [*module("_backfill"), f"--latency={latency}", f"--step={step}"]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    served = subprocess.Popen(command, text=True, env=ENVIRONMENT, cwd=ROOT, **pipes)
+    assert served.stdout is not None
     try:
-        with SyncEngine(Orders(count), sink, state=MemoryStateStore(), name="bench", progress=False) as engine:  # type: ignore[arg-type]
-            began = time.perf_counter()
-            report = engine.run()
-            seconds = time.perf_counter() - began
-        if report.stream("orders").created != count:
-            raise SystemExit(str(report))
+        yield json.loads(served.stdout.readline())
     finally:
-        account.communicate()
-    return {"seconds": seconds, "calls": report.requests["mailchimp"]}
+        served.communicate()
+
+
+def _loaded(count: int, *, latency: float, batched: bool) -> dict[str, float]:
+    with account(latency) as where:
+        command = [*module("_backfill"), "--job", json.dumps({"where": where, "count": count, "batched": batched})]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=ENVIRONMENT, cwd=ROOT)
+    figures: dict[str, float] = json.loads(done.stdout)
+    return figures
 
 
 def measure_backfill(
-    counts: Sequence[int], *, latencies: Sequence[float] = (0.0, 50.0), before: Mapping[str, Any] | None = None
+    counts: Mapping[float, Sequence[int]], *, before: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Both ways for each number of orders and each latency in milliseconds, as a table."""
+    """Both ways for each latency in milliseconds and number of orders, as a table."""
     print(
-        f"\n{'latency ms':>10}{'orders':>9}{'singly s':>11}{'batches s':>11}{'singly calls':>14}{'batches calls':>15}"
+        f"\n{'orders':<24}{'records':>10}{'latency':>9}{'CPU µs/order':>14}{'orders/s':>11}{'calls/order':>13}"
+        f"{'CPU ratio':>11}"
     )
     rows: dict[str, Any] = {}
-    for latency in latencies:
-        for count in counts:
-            singly, batches = (load(count, latency=latency, batched=batched) for batched in (False, True))
-            rows[f"{count} at {latency:g} ms"] = {"singly": singly, "batches": batches}
-            print(
-                f"{latency:>10g}{count:>9,}{singly['seconds']:>11.1f}{batches['seconds']:>11.1f}"
-                f"{singly['calls'] / count * 1000:>14.1f}{batches['calls'] / count * 1000:>15.1f}",
-                flush=True,
-            )
-    print("calls are those of the whole run per thousand orders")
+    for latency, sizes in counts.items():
+        for count in sizes:
+            for how, batched in (("singly", False), ("in batches", True)):
+                found = _loaded(count, latency=latency, batched=batched)
+                row = {
+                    "cpu_us_per_order": found["cpu"] / count * 1e6,
+                    "orders_per_second": count / found["seconds"],
+                    "calls_per_order": found["calls"] / count,
+                }
+                name = f"{how} {count} {latency:g}ms"
+                old = (before or {}).get(name)
+                ratio = f"{row['cpu_us_per_order'] / old['cpu_us_per_order']:.2f}" if old else "-"
+                rows[name] = row
+                print(
+                    f"{how:<24}{count:>10,}{latency:>7g}ms{row['cpu_us_per_order']:>14.1f}"
+                    f"{row['orders_per_second']:>11,.0f}{row['calls_per_order']:>13.4f}{ratio:>11}",
+                    flush=True,
+                )
     return rows
 
 
 def main() -> None:
-    """Serve an account until standard input ends."""
+    """Do a job, or serve an account until standard input ends."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--latency", type=float, required=True, help="milliseconds each answer takes")
-    parser.add_argument("--step", type=float, required=True, help="seconds a batch stays at each step")
+    parser.add_argument("--job", type=json.loads, help="where, how many, and whether in batches")
+    parser.add_argument("--latency", type=float, default=0.0, help="milliseconds each answer takes")
+    parser.add_argument("--step", type=float, default=STEP_SECONDS, help="seconds a batch stays at each step")
     options = parser.parse_args()
-    with FakeMailchimp(latency=options.latency / 1000, batch_pace=options.step) as fake:
-        fake.keep_log = False
+    if options.job:
+        print(json.dumps(load(options.job["where"], options.job["count"], batched=options.job["batched"])))
+        return
+    with QuickMailchimp(latency=options.latency / 1000, batch_pace=options.step) as fake:
         print(json.dumps({"key": fake.api_key, "list_id": fake.list_id, "base_url": fake.base_url}), flush=True)
         sys.stdin.read()
 

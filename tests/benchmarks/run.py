@@ -24,7 +24,7 @@ FLAT = 1.15
 GROWTH = 10
 BUDGET_MIB = 150
 QUICK, MANY, MILLION = 20_000, 200_000, 1_000_000
-ORDERS = 20_000
+ORDERS, FEW_ORDERS = 20_000, 2_000
 SITES = (*SOURCES, "sagex3-api1", "syspro-odata")
 ALLOCATORS: dict[str, dict[str, str]] = {
     "as the allocator keeps it": {},
@@ -154,8 +154,13 @@ def main() -> None:
         rows = measure_speed(options.sources, options.sizes, repeat=repeat, latencies=options.latency, spins=spins)
         show(rows, before.get("jobs", {}))
         found["jobs"] = rows
-    if options.orders is not None or (options.all and not options.quick):
-        found["orders"] = measure_backfill(options.orders or [ORDERS], before=before.get("orders", {}))
+    if options.orders is not None or options.all:
+        # By single calls and with latency an order takes so long that fewer have to do.
+        latencies = options.latency[:1] if options.quick else options.latency
+        counts = {
+            latency: options.orders or [FEW_ORDERS if latency or options.quick else ORDERS] for latency in latencies
+        }
+        found["orders"] = measure_backfill(counts, before=before.get("orders"))
     if options.all or options.imports:
         found["imports"] = measure_imports(repeat=5 if options.quick else 15)
     if options.million:
