@@ -183,6 +183,8 @@ class SyncEngine(PipelineBooks):
     def _check_state(self) -> CheckResult:
         try:
             mark = self._parts.state.mark(self._parts.name, STREAMS[0])
+            # Payloads sealed with another key show here, before they do in the middle of a run.
+            next(self._parts.state.dead_letters(self._parts.name), None)
         except MLConnectorError as error:
             return CheckResult(
                 system="state", what="store", ok=False, detail=error.message, cure="check path, rights and database"

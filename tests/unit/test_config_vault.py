@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
 from mlconnector_sdk import SQLiteStateStore, SyncEngine
@@ -223,3 +225,18 @@ def test_a_vault_of_ones_own_will_do():
         lookup.text("vault:shop", "source.password")
     with pytest.raises(ConfigurationError, match="token: a token that renews"):
         lookup.token_vault("vault:erp", "source.auth.token")
+
+
+def test_the_state_store_has_a_key_of_its_own(folder, erp, mailchimp):
+    """A reference in the state's table seals payloads; a text that is no key is told by its path."""
+    filled(EncryptedVault("acme.vault", key=KEY), mailchimp)
+    erp.add_customer("C9001", email="none")
+    state = {"path": "acme.db", "key": "env:MLCONNECTOR_KEY"}
+
+    with SyncEngine.from_config(config(erp, mailchimp, vault={"path": "acme.vault"}, state=state)) as engine:
+        engine.run(["customers"])
+        assert ["C9001"] == [letter.key for letter in engine.dead_letters()]
+    with closing(SQLiteStateStore("acme.db")) as bare, pytest.raises(VaultError, match="is sealed with key"):
+        list(bare.dead_letters("acme"))
+    with pytest.raises(ConfigurationError, match=r"state\.key: .*KeyRing"):
+        build_parts(config(erp, mailchimp, vault={"path": "acme.vault"}, state={**state, "key": "env:HOME"}))
