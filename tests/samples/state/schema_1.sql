@@ -105,6 +105,6 @@ CREATE TABLE mlconnector_vault (
 INSERT INTO "mlconnector_vault" VALUES('mailchimp','1c1145740857752fe4182e05d9674b165f26c703ac6981a707b3a62c9c7d912e','k1.sealed');
 CREATE INDEX mlconnector_links_by_address ON mlconnector_links (pipeline, address, stream);
 CREATE INDEX mlconnector_audit_by_job ON mlconnector_audit (pipeline, job_id, id);
-CREATE INDEX mlconnector_audit_by_record ON mlconnector_audit (pipeline, "key", stream, id);
 CREATE INDEX mlconnector_audit_by_pipeline ON mlconnector_audit (pipeline, id);
+CREATE INDEX mlconnector_audit_by_record ON mlconnector_audit (pipeline, "key", id);
 COMMIT;

@@ -386,18 +386,3 @@ def test_names_tell_what_and_where(path):
     assert "<MemoryStateStore>" == repr(MemoryStateStore())
     assert f"<SQLiteStateStore {path}>" == repr(SQLiteStateStore(path))
     assert "<SQLStateStore sqlite>" == repr(SQLStateStore("sqlite://"))
-
-
-def test_indexes_serve_the_look_ups(engine):
-    """Both look-ups of a page go by an index, however many rows there are."""
-    _used(SQLStateStore(engine))
-    plans = {}
-    for column in ("key", "address"):
-        names = ", ".join(f"'{n}'" for n in range(500))
-        streams = "= 'customers'" if column == "key" else "IN ('contacts', 'customers', 'suppliers')"
-        query = f"SELECT * FROM mlconnector_links WHERE pipeline = 'a' AND stream {streams} AND {column} IN ({names})"
-        with engine.connect() as connection:
-            plans[column] = " ".join(str(row[-1]) for row in connection.execute(text(f"EXPLAIN QUERY PLAN {query}")))
-
-    assert "(pipeline=? AND stream=? AND key=?)" in plans["key"]
-    assert "mlconnector_links_by_address (pipeline=? AND address=? AND stream=?)" in plans["address"]
