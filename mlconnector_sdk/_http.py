@@ -308,6 +308,9 @@ class HttpClient:
             return reply
         error.system, error.operation = self.system, operation
         error.status_code = error.status_code or reply.status
+        if isinstance(error, TransientError) and error.retry_after is None:
+            # A proxy may say it where the vendor never does.
+            error.retry_after = retry_after(reply)
         raise error
 
     def _announce(self, error: TransientError, operation: str, seconds: float, tries: int) -> None:

@@ -16,6 +16,7 @@ from mlconnector_sdk.errors import (
     MLConnectorError,
     RateLimitError,
     TimeoutExceededError,
+    TransientError,
     UnavailableError,
 )
 from mlconnector_sdk.network import Network
@@ -190,3 +191,13 @@ def test_pages_are_told_from_answers():
     assert answer.date == datetime(2026, 3, 1, 12, tzinfo=UTC)
     assert page.date is None
     assert str(answer.json(decimals=True)["a"]) == "1.10"
+
+
+def test_a_wait_asked_for_is_kept_whatever_the_system_is_known_to_say(client, echo):
+    """`Retry-After`, as seconds or as a date, is read from every answer that calls for another try."""
+    for status, asked in ((503, "120"), (503, "Sun, 01 Mar 2026 12:02:00 GMT"), (429, "120")):
+        echo.fail_next(status, headers={"Retry-After": asked, "Date": "Sun, 01 Mar 2026 12:00:00 GMT"})
+        with pytest.raises(TransientError, match="wait 120 s") as caught:
+            client.request("GET", "/x", retry=RetryPolicy(within=60))
+        assert caught.value.retry_after == 120
+    assert 3 == len(echo.log)

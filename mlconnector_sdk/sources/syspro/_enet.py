@@ -191,7 +191,9 @@ def _failed(reply: HttpReply, status: int) -> MLConnectorError:
         )
     if status in {401, 403}:
         return AuthenticationError("something before e.net refuses the request: check proxies and the web server")
-    if status in {408, 429, 502, 503, 504}:
+    if status == 429:
+        return RateLimitError("too many requests", retry_after=retry_after(reply))
+    if status in {408, 502, 503, 504}:
         return UnavailableError("e.net is not available at the moment", retry_after=retry_after(reply))
     if status >= 500:
         return ServerFaultError("e.net failed on this request")

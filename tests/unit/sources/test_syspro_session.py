@@ -350,6 +350,7 @@ def test_trouble_on_the_way_is_waited_out(erp, door):
         (400, ContractError, "malformed"),
         (401, AuthenticationError, "before e.net"),
         (404, UnavailableError, "check host, port and path"),
+        (429, RateLimitError, "too many requests"),
         (500, ServerFaultError, "failed on this request"),
         (200, UnavailableError, "web page"),
     ],
