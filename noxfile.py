@@ -172,6 +172,8 @@ def bench_peers(session: nox.Session) -> None:
 
 @nox.session
 def chaos(session: nox.Session) -> None:
-    """Kill processes that run a pipeline, and compare the end with that of a quiet life; `-- --long` for long."""
-    session.install("-e", ".[postgres]", *group("tests"))
+    """Kill processes at work, take their database away, and compare the end with a quiet life; `-- --long` for long."""
+    session.install("-e", ".[postgres,mysql]", *group("tests"))
+    for name in DATABASES:
+        session.log("%s is %s", name, "given" if os.environ.get(name) else "not given")
     session.run("python", "tests/chaos/run.py", *session.posargs)

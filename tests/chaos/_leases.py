@@ -17,7 +17,7 @@ from tests.chaos._story import STORY
 PATIENCE = 0.5
 """Seconds for which a process waits for a lock of another one, in place of the library's 30."""
 
-LEASE_SECONDS = 1.5
+LEASE_SECONDS = 2.5
 """Of a lease that has to be renewed while somebody watches."""
 
 

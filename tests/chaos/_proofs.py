@@ -19,10 +19,11 @@ PLACES = ("before", "inside", "after")
 # Kills at places that are counted through
 
 
-def at_every_commit(lab: Lab, system: str) -> None:
-    """Each run dies one place further: before a commit, within it, after it; until one has no such place left."""
+def at_every_commit(lab: Lab, system: str, *, step: int = 1) -> None:
+    """Each run dies one place (or `step`) further: before a commit, within it, after it; until none is left."""
 
     def deadly(ordeal: Ordeal, number: int, call: Call) -> bool:
+        number *= step
         place = (number // len(PLACES) + 1, PLACES[number % len(PLACES)])
         return not ordeal.run(call, until=place)
 

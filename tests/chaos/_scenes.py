@@ -136,11 +136,11 @@ SCENES: dict[str, Scene] = {
 """By what is called; `batches` is a run whose orders go by `/batches`."""
 
 
-def broken_off(lab: Lab, system: str, *, scene: str) -> None:
-    """A call dies one place further with each try, at commits and after writes by turns, until it gets through."""
+def broken_off(lab: Lab, system: str, *, scene: str, step: int = 1) -> None:
+    """A call dies one place (or `step`) further with each try, at commits and after writes, until it gets through."""
 
     def deadly(ordeal: Ordeal, call: Call) -> None:
-        for number in range(MOST):
+        for number in range(0, MOST, step):
             # Some calls write nothing outside: each second try dies after a write if it gets to one before the commit.
             write = number // 2 + 1 if number % 2 else None
             if ordeal.run(call, until=_place(number // 2), answer=write):

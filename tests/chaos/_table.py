@@ -22,7 +22,7 @@ class Proof:
         where: at which moments.
         then: what the caller sees, and what happens next; nothing is lost and nothing doubled in any of them.
         carry_out: takes a lab and the name of an ERP; some need more.
-        kept_in: which states it concerns: `any`, `sqlite`, or `server` for a PostgreSQL server of one's own.
+        kept_in: the states in which it is carried out: `any`, `sqlite`, or `server` for a PostgreSQL of one's own.
     """
 
     what: str
@@ -98,8 +98,9 @@ PROOFS: dict[str, Proof] = {
     "asleep in a commit": Proof(
         "a process is stopped (SIGSTOP) until its lease ran out",
         "within a commit",
-        "others wait for its lock, then get a StateError that says so; once awake it ends well",
+        "others wait for its lock, up to 30 seconds, then get a StateError that says so; once awake it ends well",
         leases.asleep_in_a_commit,
+        kept_in="sqlite",
     ),
     "lease renewed": Proof(
         "a run takes longer than its lease",
@@ -159,7 +160,7 @@ PROOFS: dict[str, Proof] = {
 """By name."""
 
 SCENE_NAMES = tuple(SCENES)
-LEASES = ("two at once", "race", "asleep too long", "asleep in a commit", "lease renewed", "clock set back")
+LEASES = ("two at once", "race", "asleep too long", "lease renewed", "clock set back")
 
 
 def at_each_place(name: str) -> Callable[..., None]:

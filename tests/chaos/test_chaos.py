@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos import _leases as leases, _machine as machine
+from tests.chaos import _leases as leases, _machine as machine, run
 from tests.chaos._lab import Lab
 from tests.chaos._processes import Nursery
 from tests.chaos._story import opening
@@ -75,9 +75,31 @@ def test_a_killed_run_is_made_up_for(lab: Lab, place: tuple[int, str]) -> None:
     assert lab.findings == []
 
 
-@pytest.mark.parametrize("proof", [leases.two_at_once, leases.asleep_too_long, machine.disk_full])
+@pytest.mark.parametrize("proof", [leases.two_at_once, leases.asleep_too_long, machine.disk_full, machine.read_only])
 def test_quick_proofs_hold(lab: Lab, proof: Callable[[Lab, str], None]) -> None:
-    """Two at once, one that slept through its lease, and a full disk: told clearly, nothing lost, nothing doubled."""
+    """Two at once, one asleep too long, a full disk, no right to write: told clearly, nothing lost, nothing doubled."""
     proof(lab, SYSTEM)
 
     assert lab.findings == []
+
+
+def _found_wanting(lab: Lab, _system: str) -> None:
+    lab.require(False, "it does not hold")
+
+
+def _breaks_off(_lab: Lab, _system: str) -> None:
+    raise AssertionError("there is no commit 7")
+
+
+@pytest.mark.parametrize("carry_out", [_found_wanting, _breaks_off])
+def test_one_proof_that_does_not_hold_fails_all(carry_out: Callable[[Lab, str], None]) -> None:
+    """What is found, and a proof that cannot be carried out, make the whole fail, and the proofs after it go on."""
+    reached: list[str] = []
+    wanted = [
+        run.Wanted("broken", SYSTEM, carry_out),
+        run.Wanted("next", SYSTEM, lambda _lab, system: reached.append(system)),
+    ]
+
+    tally = run.carry_out("SQLite", iter(wanted))
+
+    assert (True, [SYSTEM]) == (tally.failed, reached)
