@@ -198,7 +198,12 @@ class Harness:
             )
             if stop is not None:
                 threading.Thread(target=_kill_after, args=(stop, process.pid), daemon=True).start()
-            _, status, used = os.wait4(process.pid, 0)
+            try:
+                _, status, used = os.wait4(process.pid, 0)
+            except BaseException:
+                # Whoever interrupts the comparison ends what it started, too.
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
         ended, code = time.time(), os.waitstatus_to_exitcode(status)
         process.returncode = code
         told = [json.loads(line) for line in notes.read_text("utf-8").splitlines()] if notes.exists() else []
