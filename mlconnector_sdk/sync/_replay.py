@@ -40,14 +40,15 @@ def streams_to_replay(parts: Parts, selection: Selection) -> Keys:
         return {stream: None for stream, letter in zip(streams, some, strict=True) if letter is not None}
     keys = list(dict.fromkeys(selection.keys))
     if selection.stream is not None:
-        return {stream: keys for stream in streams if keys}
-    known = {stream: [key for key in keys if key in _met(parts, stream, keys)] for stream in streams}
+        return dict.fromkeys(streams, keys) if keys else {}
+    met = {stream: _met(parts, stream, keys) for stream in streams}
+    known: dict[StreamName, list[str]] = {stream: [key for key in keys if key in met[stream]] for stream in streams}
     unknown = set(keys).difference(*known.values())
     if unknown:
         raise ConfigurationError(
             f"keys: no stream has met {', '.join(sorted(unknown)[:5])}: correct it, or say stream=… as well"
         )
-    return {stream: met for stream, met in known.items() if met}
+    return {stream: some for stream, some in known.items() if some}
 
 
 def _met(parts: Parts, stream: StreamName, keys: Sequence[str]) -> set[str]:
