@@ -12,7 +12,20 @@ from typing import Any
 
 from ._bench import JOBS
 
-__all__ = ["COMMITTED", "LATEST", "Row", "committed_rows", "kept", "machine", "name_of", "row_of", "show", "show_noise"]
+__all__ = [
+    "COMMITTED",
+    "LATEST",
+    "Row",
+    "Spin",
+    "committed_rows",
+    "kept",
+    "machine",
+    "name_of",
+    "pace",
+    "row_of",
+    "show",
+    "show_noise",
+]
 
 RESULTS = Path(__file__).parent / "results"
 COMMITTED = RESULTS / "committed.json"
@@ -21,6 +34,7 @@ NOISE = 1.15
 """Differences below this factor mean nothing."""
 
 Row = dict[str, list[float]]
+Spin = tuple[float, float]
 
 
 def name_of(job: str, site: str, records: int, latency: float) -> str:
@@ -56,8 +70,16 @@ def _processor() -> str:
     return f"{len(names)} x {names[0]}" if names else platform.processor()
 
 
-def show(rows: Mapping[str, Row], committed: Mapping[str, Row]) -> None:
-    """The table; the last column is the processor time as a ratio to the committed one."""
+def pace(found: Mapping[str, Any]) -> float:
+    """Seconds of the processor that a fixed loop took while these figures were made."""
+    return median(cpu for _, cpu in found["spin_seconds"]) if "spin_seconds" in found else 1.0
+
+
+def show(rows: Mapping[str, Row], committed: Mapping[str, Row], *, slower: float) -> None:
+    """The table; the last column is the processor time as a ratio to the committed one.
+
+    `slower` is how much longer a fixed loop takes than it did then, which no ratio should show.
+    """
     print(
         f"\n{'job':<24}{'of':<13}{'records':>10}{'latency':>9}{'CPU µs/record':>24}{'records/s':>11}"
         f"{'ERP req/1000':>14}{'MC req/1000':>13}{'peak MiB':>10}{'CPU ratio':>11}"
@@ -68,7 +90,7 @@ def show(rows: Mapping[str, Row], committed: Mapping[str, Row]) -> None:
             f"{JOBS.get(job, job):<24}{site:<13}{int(records):>10,}{latency:>9}{_spread(row['cpu_us_per_record']):>24}"
             f"{median(row['records_per_second']):>11,.0f}{median(row['erp_requests_per_1000']):>14.2f}"
             f"{median(row['mailchimp_requests_per_1000']):>13.2f}{median(row['peak_mib']):>10.1f}"
-            f"{_ratio(row, committed.get(name)):>11}"
+            f"{_ratio(row, committed.get(name), slower):>11}"
         )
 
 
@@ -77,20 +99,24 @@ def _spread(values: Sequence[float]) -> str:
     return f"{middle} [{min(values):.1f}-{max(values):.1f}]" if len(values) > 1 else middle
 
 
-def _ratio(row: Row, before: Row | None) -> str:
+def _ratio(row: Row, before: Row | None, slower: float) -> str:
     if before is None:
         return "-"
-    ratio = median(row["cpu_us_per_record"]) / median(before["cpu_us_per_record"])
+    ratio = median(row["cpu_us_per_record"]) / median(before["cpu_us_per_record"]) / slower
     sign = "" if 1 / NOISE <= ratio <= NOISE else "+" if ratio > 1 else "-"
     return f"{ratio:.2f}{sign or ' '}"
 
 
-def show_noise(spins: Sequence[float], before: Mapping[str, Any]) -> None:
-    """How far the figures can be trusted, and compared with the committed ones."""
-    print(f"noise: a fixed loop took {median(spins):.3f} s [{min(spins):.3f}-{max(spins):.3f}]", end="")
-    if old := before.get("spin_seconds"):
-        print(f", {median(spins) / median(old):.2f} times what it took for the committed figures", end="")
-    print(f"; ratios between {1 / NOISE:.2f} and {NOISE:.2f} mean nothing, others are marked with their sign")
+def show_noise(spins: Sequence[Spin], slower: float) -> None:
+    """How far the figures can be trusted."""
+    wall, cpu = ([spin[index] for spin in spins] for index in (0, 1))
+    print(
+        f"\nnoise: a fixed loop took {median(cpu):.3f} s [{min(cpu):.3f}-{max(cpu):.3f}] of the processor and "
+        f"{median(wall):.3f} s [{min(wall):.3f}-{max(wall):.3f}] by the clock\n"
+        f"CPU ratios are to the committed figures, for which that loop took {1 / slower:.2f} times as long; this is "
+        "taken out of them.\n"
+        f"Ratios between {1 / NOISE:.2f} and {NOISE:.2f} mean nothing, others are marked with + or -"
+    )
 
 
 def committed_rows(path: Path = COMMITTED) -> dict[str, Any]:

@@ -16,7 +16,20 @@ from typing import Any
 
 from ._backfill import measure_backfill
 from ._bench import JOBS, Bench, spin
-from ._figures import COMMITTED, LATEST, Row, committed_rows, kept, machine, name_of, row_of, show, show_noise
+from ._figures import (
+    COMMITTED,
+    LATEST,
+    Row,
+    Spin,
+    committed_rows,
+    kept,
+    machine,
+    name_of,
+    pace,
+    row_of,
+    show,
+    show_noise,
+)
 from ._imports import measure_imports
 from ._stages import SOURCES
 
@@ -34,7 +47,12 @@ ALLOCATORS: dict[str, dict[str, str]] = {
 
 
 def measure_speed(
-    sites: Sequence[str], sizes: Sequence[int], *, repeat: int, latencies: Sequence[float], spins: list[float]
+    sites: Sequence[str],
+    sizes: Sequence[int],
+    *,
+    repeat: int,
+    latencies: Sequence[float],
+    spins: list[Spin],
 ) -> dict[str, Row]:
     """Rounds for each source, number of customers and latency; the largest sizes once, and without latency."""
     rows: dict[str, Row] = {}
@@ -130,7 +148,7 @@ def arguments() -> argparse.Namespace:
     how = parser.add_argument_group("how")
     how.add_argument("--sources", nargs="+", choices=SITES, default=list(SOURCES), metavar="SOURCE", help=str(SITES))
     how.add_argument("--customers", type=int, nargs="+", help="how many; several sizes in turn")
-    how.add_argument("--repeat", type=int, default=3, help="rounds of the smaller sizes; the table shows medians")
+    how.add_argument("--repeat", type=int, default=2, help="rounds of the smaller sizes; the table shows medians")
     how.add_argument("--latency", type=float, nargs="+", default=[0.0, 50.0], metavar="MS", help="of each answer")
     how.add_argument("--functions", type=int, default=30, help="how many of the dearest functions a profile shows")
     how.add_argument("--json", type=Path, default=LATEST, metavar="FILE", help="where the figures go")
@@ -147,12 +165,13 @@ def main() -> None:
     options = arguments()
     found: dict[str, Any] = {"on": machine()}
     before = committed_rows()
-    spins: list[float] = [spin()]
+    spins: list[Spin] = [spin()]
     print(", ".join(f"{name} {value}" for name, value in found["on"].items()))
     if options.all or options.speed:
         repeat = 1 if options.quick else options.repeat
         rows = measure_speed(options.sources, options.sizes, repeat=repeat, latencies=options.latency, spins=spins)
-        show(rows, before.get("jobs", {}))
+        slower = pace({"spin_seconds": spins}) / pace(before) if before else 1.0
+        show(rows, before.get("jobs", {}), slower=slower)
         found["jobs"] = rows
     if options.orders is not None or options.all:
         # By single calls and with latency an order takes so long that fewer have to do.
@@ -162,16 +181,16 @@ def main() -> None:
         }
         found["orders"] = measure_backfill(counts, before=before.get("orders"))
     if options.all or options.imports:
-        found["imports"] = measure_imports(repeat=5 if options.quick else 15)
+        found["imports_ms"] = measure_imports(repeat=5 if options.quick else 9)
     if options.million:
         size = options.customers[0] if options.customers else MILLION // GROWTH
         found["growth"] = {site: measure_growth(site, size, repeat=options.repeat) for site in options.sources[:1]}
     if options.profile is not None or (options.all and not options.quick):
-        sites = [options.profile] if options.profile else options.sources
+        sites = [options.profile] if options.profile else options.sources[: None if options.profile == "" else 1]
         dearest = options.functions if options.profile is not None else 0
         found["stages"] = {site: show_profile(site, options.sizes[0], functions=dearest) for site in sites}
     found["spin_seconds"] = spins = [*spins, spin()]
-    show_noise(spins, before)
+    show_noise(spins, pace(found) / pace(before) if before else 1.0)
     options.json.parent.mkdir(exist_ok=True)
     options.json.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if options.save:
