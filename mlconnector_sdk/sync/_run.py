@@ -97,6 +97,7 @@ class Run:
         )
         self._backfill = Backfill(parts.batching, self._journal) if parts.batching else None
         self._recovered: dict[str, str] = {}
+        self._unread: set[str] = set()
         self._brake = Brake(parts.policy.most_leaving)
         self._workers = ThreadPoolExecutor(parts.sink.concurrency, thread_name_prefix="load")
         self.statuses = Statuses(
@@ -156,7 +157,10 @@ class Run:
         return Flagger(parts.flagging, parts.state, pipeline=parts.name, clock=parts.clock, report=self._report)
 
     def poll(self, streams: Sequence[StreamName], *, full: bool, allow_mass_leave: bool = False) -> None:
-        """Read and load every change of these streams; a stream that cannot be read does not stop the others."""
+        """Read and load every change of these streams; a stream that cannot be read does not stop the others.
+
+        Orders alone wait for customers: see `_require_customers`.
+        """
         self._brake = Brake(self._parts.policy.most_leaving, allow_mass_leave)
         for stream in streams:
             if stream == "orders":
@@ -165,8 +169,18 @@ class Run:
                 self._report.stopped = True
                 return
             with self.reported(stream):
+                if stream == "orders":
+                    self._require_customers()
                 self._poll_stream(stream, full=full)
         self.take_over_addresses()
+
+    def _require_customers(self) -> None:
+        """Of an order that comes before its customer Mailchimp makes a member of its own, who never gets mail."""
+        if "customers" in self._unread:
+            raise FatalError(
+                "orders wait until customers are read to their end: mend what stopped those, and run again",
+                reason="customers_first",
+            )
 
     @contextmanager
     def reported(self, stream: StreamName) -> Iterator[None]:
@@ -183,6 +197,7 @@ class Run:
         except FatalError as error:
             report.error = str(error)
             log.warning("stream %s was not read to its end: %s", stream, error.reason)
+            self._unread.add(stream)
             self._note_failure(stream, error)
         finally:
             report.seconds += time.monotonic() - started
