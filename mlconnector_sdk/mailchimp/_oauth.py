@@ -168,7 +168,7 @@ class MailchimpOAuth:
         """Whether the token may go there: to Mailchimp, or to where `base_url` leads."""
         try:
             theirs, ours = urlsplit(checked_url(endpoint, SYSTEM)), urlsplit(self.base_url)
-        except ConfigurationError:
+        except (ConfigurationError, ValueError):
             return False
         at_mailchimp = theirs.scheme == "https" and (theirs.hostname or "").endswith(".mailchimp.com")
         return at_mailchimp or (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc)

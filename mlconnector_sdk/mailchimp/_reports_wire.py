@@ -242,8 +242,12 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+_MOST = 2**63
+
+
 def _number(value: Any) -> int:
-    return int(value) if isinstance(value, (int, float, Decimal)) else 0
+    # What is larger counts nothing, and may be endless.
+    return int(value) if isinstance(value, (int, float, Decimal)) and abs(value) < _MOST else 0
 
 
 def _money(value: Any) -> Decimal:

@@ -47,6 +47,7 @@ ZERO = Decimal(0)
 _YES = frozenset({"true", "yes", "y", "1", "on"})
 _NO = frozenset({"", "false", "no", "n", "0", "off"})
 _DIGITS = 30
+_MOST_WHOLE = 10**_DIGITS
 _LONGEST = 100
 """Digits; databases have 38 at the most."""
 _PERSON = re.compile(r"[^\W\d_][^\d_/&@(),;]*(?: [^\W\d_][^\d_/&@(),;]*){1,2}")
@@ -124,7 +125,7 @@ def amount_in(row: Mapping[str, Any], name: str) -> Decimal:
 def number_in(row: Mapping[str, Any], name: str) -> int | None:
     """A whole number, also as text or with zeros behind the point; `None` when it is missing."""
     value = row.get(name)
-    if type(value) is int:
+    if type(value) is int and -_MOST_WHOLE < value < _MOST_WHOLE:
         return value
     if value is None or value == "":
         return None

@@ -10,6 +10,7 @@ import tracemalloc
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -19,7 +20,13 @@ from mlconnector_sdk._bounds import Bounds
 from mlconnector_sdk._http import HttpClient, HttpReply, retry_after
 from mlconnector_sdk._json import json_in
 from mlconnector_sdk._json_stream import elements
-from mlconnector_sdk.auth import OAuth2Password, OAuth2Token
+from mlconnector_sdk.auth import (
+    CloudPairing,
+    OAuth2AuthorizationCode,
+    OAuth2ClientCredentials,
+    OAuth2Password,
+    OAuth2Token,
+)
 from mlconnector_sdk.errors import (
     ConfigurationError,
     ContractError,
@@ -157,6 +164,26 @@ def test_a_packed_bomb_costs_no_memory(coding):
             tracemalloc.stop()
 
     assert peak < 16 * MIB
+
+
+@pytest.mark.parametrize("coding", [b"gzip", b"deflate"])
+def test_a_packed_bomb_costs_no_memory_in_a_stream(coding):
+    """The same where the body is read while it arrives: one text that never ends, and elements without end."""
+    for inside in (b'["' + b"x" * (64 * MIB), b"[" + b"1," * (32 * MIB)):
+        packer = zlib.compressobj(9, wbits=15 if coding == b"deflate" else 31)
+        body = packer.compress(inside) + packer.flush()
+        with wire(with_length(body, HEAD + b"Content-Encoding: %s\r\n" % coding)) as server:
+            client = client_of(server, bounds=Bounds(bytes=MIB))
+            tracemalloc.start()
+            try:
+                with pytest.raises(ContractError, match="larger than 1 MiB"):
+                    client.request("GET", "/x", reader=lambda chunks: sum(1 for _ in elements(chunks)))
+                peak = tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+                client.close()
+
+        assert peak < 16 * MIB
 
 
 @pytest.mark.parametrize("coding", [b"gzip, gzip", b"br", b"gzip, br", b"zstd", b"whatever"])
@@ -356,6 +383,68 @@ def test_halves_of_characters_are_replaced(body, value):
     assert json_in(body) == value
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_halves_of_characters_are_replaced_in_streams(size):
+    """The same where a long answer is read piece by piece, wherever the pieces end."""
+    text = rb'[{"a": "x\ud83d"}, "\udca7\uD83D", "\ud83d\ude00", "\\ud83d", ' + b"9" * 5000 + b", 12]"
+    pieces = [text[start : start + size] for start in range(0, len(text), size)]
+
+    found = list(elements(pieces))
+
+    assert found == [{"a": "x\ufffd"}, "\ufffd\ufffd", "\U0001f600", r"\ud83d", "9" * 5000, 12]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'"a\xed\xa0\xbd"', '"a\ud83d"'.encode("utf-16-le", "surrogatepass"), '"a\ud83d"'],
+    ids=["utf-8", "utf-16", "text"],
+)
+def test_halves_written_as_bytes_are_replaced(body):
+    """Half a character that is no escape, but stands there as if it were one, is replaced as well."""
+    assert json_in(body) == "a\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e999999999", Decimal("1e999999999")),
+        ("1e99999999999999999999", "1e99999999999999999999"),
+        ("9" * 5000, "9" * 5000),
+        ("-" + "9" * 20, -int("9" * 20)),
+        ("0.1", Decimal("0.1")),
+    ],
+)
+def test_numbers_that_none_can_be_are_texts(text, value):
+    """They spoil no page: whoever reads the record they are in finds that they are no numbers."""
+    assert json_in(f"[{text}]", decimals=True) == [value]
+    assert not isinstance(json_in(f"[{text}]", decimals=True)[0], float)
+
+
+@pytest.mark.parametrize(
+    ("reference", "text"),
+    [
+        (b"&#xD83D;", "\ufffd"),
+        (b"&#55357;", "\ufffd"),
+        (b"&#0;", ""),
+        (b"&#x1F;", ""),
+        (b"&#x0001f;", ""),
+        (b"&#xFFFE;", "\ufffd"),
+        (b"&#x110000;", "\ufffd"),
+        (b"&#" + b"9" * 100_000 + b";", "\ufffd"),
+        (b"&#10;", "\n"),
+        (b"&#x1F600;", "\U0001f600"),
+        (b"&#0065;", "A"),
+        (b"\xed\xa0\xbd", "\ufffd"),
+        (b"\xe9", "\xe9"),
+    ],
+)
+def test_references_to_no_character_are_replaced(reference, text):
+    """XML that refers to what is no character is read all the same, with the others as they are."""
+    found = table_in(b"<t><Row><Name>a" + reference + b"b</Name></Row></t>").rows
+
+    assert found == [{"Name": f"a{text}b"}]
+
+
 @pytest.mark.parametrize(
     "body", [BOMB, BOMB.decode().encode("utf-16"), b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>']
 )
@@ -409,6 +498,34 @@ def test_sign_in_bears_any_answer(reply):
         client.close()
 
     assert "topsecret" not in f"{caught.value!r} {caught.value}"
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_sign_in_is_sent_nowhere_else(status, thief):
+    """A token endpoint that points elsewhere gets nobody to follow, even by a caller's own client that would."""
+
+    class Tokens(FakeServer):
+        def handle(self, request: Request) -> Reply:
+            return Reply(status, headers={"Location": f"{thief.url}/token"})
+
+    login = {"client_id": "id", "client_secret": "topsecret"}
+    token = OAuth2Token(access_token="", refresh_token="topsecret")
+    pairing = CloudPairing(redirect_uri="https://mine.example/done", token=token, **login)
+    grants: list[Any] = [
+        OAuth2Password(username="sync", password="topsecret", **login),
+        OAuth2ClientCredentials(**login),
+        OAuth2AuthorizationCode(token=token, **login),
+        pairing,
+    ]
+    with Tokens() as server, httpx.Client(follow_redirects=True) as eager:
+        for grant, http in itertools.product(grants, (None, eager)):
+            client = client_of(server, auth=grant.flow(token_url=f"{server.url}/token", http=http, system="erp"))
+            with pytest.raises(MLConnectorError):
+                client.request("GET", "/x")
+            client.close()
+        assert len(server.log) == 2 * len(grants)
+
+    assert thief.log == []
 
 
 # -- every API --------------------------------------------------------------------------------------------------------

@@ -89,6 +89,9 @@ def _literal(value: CursorStep | None) -> str:
     return midnight_literal(value) if isinstance(value, date) else str(value)
 
 
+_WHOLE = re.compile(r"[0-9]{1,30}")
+
+
 def with_keys(shape: Shape, keys: Iterable[str], term: Callable[[str], str] | None = None) -> Iterator[str]:
     """Filters for these keys, each short enough for one request.
 
@@ -98,7 +101,7 @@ def with_keys(shape: Shape, keys: Iterable[str], term: Callable[[str], str] | No
     key = shape.resource.keys[0]
     theirs = shape.spelled.get(key, key)
     if term is None and shape.resource.has_number_key:
-        numbers = dict.fromkeys(str(int(one)) for one in keys if one.isascii() and one.isdigit())
+        numbers = dict.fromkeys(str(int(one)) for one in keys if _WHOLE.fullmatch(one))
         keys, term = numbers, lambda one: f"{theirs} eq {number_literal(int(one))}"
     plain = term or (lambda one: f"{theirs} eq {text_literal(one)}")
     most = MOST_TERMS // len(shape.resource.keys)

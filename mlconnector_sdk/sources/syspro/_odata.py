@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from urllib.parse import quote
 
 import attrs
@@ -42,6 +42,7 @@ _LONGEST_QUERY = 2000
 _MOST_ROWS = 5000
 """Third parties say that the service gives no more at once."""
 
+_MOST_DIGITS = 100
 _NUMBERS = frozenset({"Int16", "Int32", "Int64", "Byte", "SByte", "Decimal", "Double", "Single"})
 
 
@@ -237,8 +238,19 @@ def _literal(kind: str, condition: Condition) -> str:
         # Days come as midnights of the server's zone, which may lie before Greenwich's.
         return odata.midnight_literal(value - timedelta(days=1))
     if kind in _NUMBERS:
-        return odata.number_literal(value if isinstance(value, (int, Decimal)) else Decimal(value.strip() or 0))
+        return _number(value)
     return odata.text_literal(str(value))
+
+
+def _number(value: str | int | Decimal) -> str:
+    """A number bare; what is none equals none."""
+    try:
+        number = value if isinstance(value, int) else Decimal(value.strip() or 0 if isinstance(value, str) else value)
+    except InvalidOperation:
+        return "null"
+    if isinstance(number, Decimal) and not (number.is_finite() and abs(number.adjusted()) <= _MOST_DIGITS):
+        return "null"
+    return odata.number_literal(number)
 
 
 def _judged(reply: HttpReply, _: str) -> MLConnectorError | None:

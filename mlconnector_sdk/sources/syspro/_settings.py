@@ -14,7 +14,7 @@ from ...cursors import CursorValue
 from ...errors import ConfigurationError, MappingError
 from ...models import StreamName
 from .._settings import PartyStatus, require
-from .._values import text_in
+from .._values import number_in, text_in
 from ._tables import SYSTEM, Table, form_of
 
 __all__ = ["DAYS", "STATUSES", "Statuses", "Wanted", "delta_columns", "mark_in", "status_test", "wanted_columns"]
@@ -125,7 +125,7 @@ def mark_in(row: Mapping[str, Any], name: str, zone: ZoneInfo) -> CursorValue | 
     if not text.strip("0-"):
         return None
     if isinstance(value, (int, Decimal)) or text.isdigit():
-        return int(value) if isinstance(value, (int, Decimal)) else int(text)
+        return number_in(row, name)
     try:
         if len(text) == len("2024-05-30") or name in DAYS:
             return date.fromisoformat(text[:10])
