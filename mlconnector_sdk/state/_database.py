@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from ..errors import ConfigurationError, MissingDependencyError, StateError
 from ._refusals import explain, without_values
 
-__all__ = ["create_private_file", "open_engine", "translated_errors"]
+__all__ = ["create_private_file", "open_engine", "require_transactions", "translated_errors"]
 
 _BUSY_SECONDS = 30.0
 _LOGGING_NAME = "mlconnector"
@@ -52,6 +52,21 @@ def open_engine(url: str | URL) -> Engine:
         ) from None
     if on_sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def require_transactions(engine: Engine) -> Engine:
+    """A caller's engine, unless it commits each statement by itself: a checkpoint would no longer be all or nothing.
+
+    Raises:
+        ConfigurationError: it does.
+    """
+    by_default = getattr(engine.dialect, "_on_connect_isolation_level", None)
+    if (engine.get_execution_options().get("isolation_level") or by_default) == "AUTOCOMMIT":
+        raise ConfigurationError(
+            "the engine commits each statement by itself (AUTOCOMMIT), and a state needs transactions: give it "
+            'engine.execution_options(isolation_level="…"), which shares the pool'
+        )
     return engine
 
 

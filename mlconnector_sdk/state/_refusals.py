@@ -86,9 +86,9 @@ def _tells_no_value(error: DBAPIError) -> bool:
 
 def _code(error: BaseException | None) -> str | int | None:
     """PostgreSQL's five characters, or the number of MySQL and MariaDB."""
-    state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
     first = error.args[0] if error is not None and error.args else None
-    return state or (first if isinstance(first, int) else None)
+    # First the number: drivers of MySQL that also give five characters say less with them.
+    return first if isinstance(first, int) else getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
 
 
 def without_values(error: SQLAlchemyError) -> SQLAlchemyError:

@@ -82,5 +82,6 @@ def opened(name: str, folder: Path) -> Iterator[Database]:
         yield database
     finally:
         if name != "sqlite":
-            database.run(*(f"DROP TABLE {table}" for table in database.shape()))
+            quote = engine.dialect.identifier_preparer.quote
+            database.run(*(f"DROP TABLE {quote(table)}" for table in database.shape()))
         engine.dispose()
