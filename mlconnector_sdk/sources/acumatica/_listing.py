@@ -89,7 +89,7 @@ class Listing:
         def ask() -> list[Row]:
             shape = self.shape.keys_only() if self.by_key else self.shape
             body = self._get(list_path(shape, filter_text=filter_text, top=top, skip=skip), retry)
-            if not isinstance(body, list):
+            if not isinstance(body, list) or not all(isinstance(row, dict) for row in body):
                 raise ContractError("expected a list of records", system=SYSTEM, operation=self._operation)
             return [unwrapped(row) for row in body]
 
