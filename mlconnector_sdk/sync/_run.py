@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -99,7 +100,8 @@ class Run:
         self._recovered: dict[str, str] = {}
         self._unread: set[str] = set()
         self._brake = Brake(parts.policy.most_leaving)
-        self._workers = ThreadPoolExecutor(parts.sink.concurrency, thread_name_prefix="load")
+        self._crew = f"load {report.job_id}"
+        self._workers = ThreadPoolExecutor(parts.sink.concurrency, thread_name_prefix=self._crew)
         self.statuses = Statuses(
             state=parts.state,
             commit=commit,
@@ -114,6 +116,10 @@ class Run:
     def close(self) -> None:
         """End the workers."""
         self._workers.shutdown(wait=True, cancel_futures=True)
+        # Ctrl-C may meet the executor after it started a thread, and before it took note of it.
+        for thread in threading.enumerate():
+            if thread.name.startswith(self._crew) and thread.is_alive():
+                thread.join()
 
     @property
     def parts(self) -> Parts:
