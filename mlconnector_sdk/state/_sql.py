@@ -30,7 +30,7 @@ from sqlalchemy.exc import IntegrityError
 from ..cursors import HighWaterMark
 from ..errors import LeaseHeldError, LeaseLostError, StateError
 from ..models import AuditEntry, Checkpoint, DeadLetter, Lease, Link, Note, Pruned, Suppression
-from ._database import create_private_file, open_engine, translated_errors
+from ._database import create_private_file, open_engine, require_transactions, translated_errors
 from ._migration import migrate
 from ._pruning import prune
 from ._refusals import is_deadlock
@@ -77,7 +77,8 @@ _T = TypeVar("_T")
 class SQLStateStore:
     """Keeps state in a database: PostgreSQL, MySQL, MariaDB, SQLite, and what else SQLAlchemy speaks to.
 
-    Tables are created, or brought from an older version, with the first use. Safe to use from several threads; several
+    Tables are created, or brought from an older version, with the first use, which needs the rights to do so;
+    afterwards those to select, insert, update and delete rows are enough. Safe to use from several threads; several
     pipelines, processes and machines may share one database.
 
     Example:
@@ -94,7 +95,7 @@ class SQLStateStore:
             before stays readable; `reseal` seals it too.
 
     Raises:
-        ConfigurationError: the URL cannot be read.
+        ConfigurationError: the engine has no transactions, or the URL cannot be read.
         MissingDependencyError: the database driver is not installed.
         VaultError: the key is none; from any method, when a payload was sealed with another key than those given.
         StateError: from any method, when the database refuses, is out of reach, or was written by a newer version.
@@ -109,7 +110,8 @@ class SQLStateStore:
         key: Key | None = None,
     ) -> None:
         self._owned = not isinstance(url_or_engine, Engine)
-        self._engine = url_or_engine if isinstance(url_or_engine, Engine) else open_engine(url_or_engine)
+        given = url_or_engine
+        self._engine = require_transactions(given) if isinstance(given, Engine) else open_engine(given)
         self._tables = Tables(table_prefix, schema)
         self._look_ups = _LookUps(self._tables)
         self._sealer = Sealer(key)

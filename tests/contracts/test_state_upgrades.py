@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 
@@ -16,7 +17,7 @@ from tests.contracts._state_databases import DATABASES, HOUR, NOW, opened
 
 NEWEST = 1 + len(STEPS)
 WORKERS = 3
-ROUNDS = 5
+ROUNDS = 4
 
 LINK = Link(stream="customers", key="C1", address="a@example.com", details=("x",), synced_at=NOW)
 
@@ -187,6 +188,35 @@ def _created_but_for(database, tables, statement):
     finally:
         event.remove(database.engine, "before_cursor_execute", break_off)
     return True
+
+
+def test_nobody_else_can_migrate_meanwhile(database, tables):
+    """While a step runs, the lock that every migration takes first is not to be had."""
+    _filled(database)
+    answers = []
+
+    def look(connection, tables):
+        answers.append(_lock_is_free(database, tables))
+
+    migrate(database.engine, tables, [*STEPS, look])
+    answers.append(_lock_is_free(database, tables))
+
+    assert [False, True] == answers
+
+
+def _lock_is_free(database, tables):
+    if database.name == "sqlite":
+        other = sqlite3.connect(database.url.removeprefix("sqlite:///"), timeout=0, isolation_level=None)
+        try:
+            other.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        finally:
+            other.close()
+        return True
+    asked = "pg_try_advisory_xact_lock(hashtext(:name))" if database.name == "postgresql" else "IS_FREE_LOCK(:name)"
+    with database.engine.connect() as connection:
+        return bool(connection.scalar(text(f"SELECT {asked}"), {"name": tables.versions.name}))
 
 
 def test_processes_that_start_at_once(database, tables):

@@ -356,6 +356,23 @@ def test_a_callers_engine_stays_open(engine):
     assert pooled == engine.pool.checkedin() == 1
 
 
+@pytest.mark.parametrize("how", ["engine", "options"])
+def test_an_engine_without_transactions_is_refused(how):
+    """An engine that commits each statement by itself is refused at once; a version of it that does not is taken."""
+    level = {"isolation_level": "AUTOCOMMIT"}
+    engine = (
+        create_engine("sqlite://", **level)
+        if how == "engine"
+        else create_engine("sqlite://").execution_options(**level)
+    )
+
+    with pytest.raises(ConfigurationError, match="AUTOCOMMIT"):
+        SQLStateStore(engine)
+
+    _used(SQLStateStore(engine.execution_options(isolation_level="SERIALIZABLE")))
+    engine.dispose()
+
+
 def test_memory_ends_with_its_store():
     """A database in memory is gone once closed, and using the store again starts an empty one."""
     store, lease = _used(SQLiteStateStore(":memory:"))
