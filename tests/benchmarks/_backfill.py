@@ -125,9 +125,9 @@ def measure_backfill(
             for how, batched in (("singly", False), ("in batches", True)):
                 found = _loaded(count, latency=latency, batched=batched)
                 row = {
-                    "cpu_us_per_order": found["cpu"] / count * 1e6,
-                    "orders_per_second": count / found["seconds"],
-                    "calls_per_order": found["calls"] / count,
+                    "cpu_us_per_order": round(found["cpu"] / count * 1e6, 2),
+                    "orders_per_second": round(count / found["seconds"], 1),
+                    "calls_per_order": round(found["calls"] / count, 4),
                 }
                 name = f"{how} {count} {latency:g}ms"
                 old = (before or {}).get(name)

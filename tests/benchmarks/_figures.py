@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -18,18 +18,20 @@ __all__ = [
     "Row",
     "Spin",
     "committed_rows",
-    "kept",
     "machine",
+    "merged",
     "name_of",
     "pace",
     "row_of",
     "show",
     "show_noise",
+    "written",
 ]
 
 RESULTS = Path(__file__).parent / "results"
 COMMITTED = RESULTS / "committed.json"
 LATEST = RESULTS / "latest.json"
+GROUPS = ("jobs", "orders", "imports_ms", "stages", "growth")
 NOISE = 1.15
 """Differences below this factor mean nothing."""
 
@@ -44,7 +46,7 @@ def name_of(job: str, site: str, records: int, latency: float) -> str:
 
 def row_of(records: int, results: Sequence[Mapping[str, Any]]) -> Row:
     """The columns of the table, a value for each repetition."""
-    return {
+    columns = {
         "cpu_us_per_record": [result["cpu"] / records * 1e6 for result in results],
         "wall_us_per_record": [result["wall"] / records * 1e6 for result in results],
         "records_per_second": [records / result["wall"] for result in results],
@@ -53,6 +55,7 @@ def row_of(records: int, results: Sequence[Mapping[str, Any]]) -> Row:
         "peak_mib": [result["peak_mib"] for result in results],
         "state_bytes_per_record": [result["state_bytes"] / records for result in results],
     }
+    return {name: [round(value, 2) for value in values] for name, values in columns.items()}
 
 
 def machine() -> dict[str, str]:
@@ -127,13 +130,22 @@ def committed_rows(path: Path = COMMITTED) -> dict[str, Any]:
     return found
 
 
-def kept(found: Mapping[str, Any], path: Path, *, beside: Iterable[str] = ()) -> None:
-    """Write figures; rows of these groups that this run did not make stay if they are from the same machine."""
-    whole = dict(found)
-    before = committed_rows(path)
-    if before.get("on") == whole.get("on"):
-        for group in beside:
-            whole[group] = {**before.get(group, {}), **whole.get(group, {})}
-        whole = {**before, **whole}
+def merged(found: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures with those rows of earlier ones, of the same machine and versions, that were not made again."""
+    if before.get("on") != found["on"]:
+        return dict(found)
+    groups = {name: {**before[name], **rows} for name, rows in found.items() if name in before and name in GROUPS}
+    return {**before, **found, **groups}
+
+
+def written(found: Mapping[str, Any], path: Path) -> None:
+    """Keep figures as JSON, a line for each row."""
+    parts = []
+    for name, value in found.items():
+        text = json.dumps(value, ensure_ascii=False)
+        if name in GROUPS:
+            rows = ",\n".join(f"  {json.dumps(key)}: {json.dumps(row)}" for key, row in value.items())
+            text = f"{{\n{rows}\n }}"
+        parts.append(f" {json.dumps(name)}: {text}")
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")

@@ -33,7 +33,7 @@ def measure_imports(repeat: int) -> dict[str, list[float]]:
             if turn:
                 seconds[name].append(time.perf_counter() - began)
     bare = median(seconds.pop("nothing"))
-    cost = {name: [(one - bare) * 1000 for one in found] for name, found in seconds.items()}
+    cost = {name: [round((one - bare) * 1000, 1) for one in found] for name, found in seconds.items()}
     yardstick = median(cost["import httpx"])
     print(f"\n{'import':<28}{'ms':>8}{'of httpx':>10}")
     for name, found in cost.items():

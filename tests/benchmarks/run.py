@@ -8,10 +8,8 @@ million customers.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from ._backfill import measure_backfill
@@ -22,28 +20,22 @@ from ._figures import (
     Row,
     Spin,
     committed_rows,
-    kept,
     machine,
+    merged,
     name_of,
     pace,
     row_of,
     show,
     show_noise,
+    written,
 )
+from ._growth import GROWTH, measure_growth
 from ._imports import measure_imports
 from ._stages import SOURCES
 
-FLAT = 1.15
-GROWTH = 10
-BUDGET_MIB = 150
 QUICK, MANY, MILLION = 20_000, 200_000, 1_000_000
 ORDERS, FEW_ORDERS = 20_000, 2_000
 SITES = (*SOURCES, "sagex3-api1", "syspro-odata")
-ALLOCATORS: dict[str, dict[str, str]] = {
-    "as the allocator keeps it": {},
-    # glibc keeps freed blocks of megabytes in an arena for each thread, unless this size is fixed.
-    "freed blocks given back": {"MALLOC_MMAP_THRESHOLD_": "131072"},
-}
 
 
 def measure_speed(
@@ -73,46 +65,6 @@ def measure_speed(
     return rows
 
 
-def measure_growth(site: str, customers: int, *, repeat: int) -> dict[str, Any]:
-    """A first load and an unchanged re-poll, and both ten times as large: memory, cost per record, bytes of state."""
-    found: dict[str, Any] = {}
-    for size in (customers, customers * GROWTH):
-        with Bench(site, size) as bench:
-            for name, environment in ALLOCATORS.items():
-                jobs = ["load", "again"] if not environment else ["load"]
-                times = repeat if size == customers else 1
-                rounds = [bench.round(jobs, environment=environment) for _ in range(times)]
-                for job in jobs:
-                    results = [one[job] for one in rounds]
-                    found[f"{job} {size} {name}"] = {
-                        **row_of(size, results),
-                        "start": [r["start_mib"] for r in results],
-                    }
-    _show_growth(site, customers, found)
-    return found
-
-
-def _show_growth(site: str, customers: int, found: dict[str, Any]) -> None:
-    large = customers * GROWTH
-    start = median(found[f"load {large} {next(iter(ALLOCATORS))}"]["start_mib"])
-    print(f"\nGrowth with {site}; {start:.0f} MiB are taken before the run")
-    print(f"{'':<48}{customers:>14,}{large:>14,}{'ratio':>9}")
-    columns = {"peak_mib": "peak MiB", "cpu_us_per_record": "CPU µs/record"}
-    columns["state_bytes_per_record"] = "bytes of state/record"
-    for column, title in columns.items():
-        for key in [key for key in found if f" {large} " in key]:
-            job, _, how = key.split(" ", 2)
-            if column != "peak_mib" and how != next(iter(ALLOCATORS)):
-                continue
-            small, big = (median(found[f"{job} {size} {how}"][column]) for size in (customers, large))
-            good = big / small <= FLAT and (column != "peak_mib" or big <= BUDGET_MIB)
-            verdict = "ok" if good else f"NOT OK: {FLAT:.2f} at the most"
-            if column == "peak_mib":
-                verdict += f", {BUDGET_MIB} MiB at the most"
-            label = f"{title}, {JOBS[job]}" + (f", {how}" if column == "peak_mib" else "")
-            print(f"{label:<62}{small:>10.1f}{big:>10.1f}{big / small:>9.3f}  {verdict}")
-
-
 def show_profile(site: str, customers: int, *, functions: int) -> dict[str, Any]:
     """Where the time goes, on one thread."""
     jobs = ["load", "again"]
@@ -120,7 +72,7 @@ def show_profile(site: str, customers: int, *, functions: int) -> dict[str, Any]
         stages = bench.round(jobs, "stages")
         dearest = bench.round(jobs, "functions") if functions else {}
     print(f"\nCPU µs per record by stage, one thread, {site}, {customers:,} customers")
-    spent = {job: {n: s / customers * 1e6 for n, s in stages[job]["stages"].items()} for job in jobs}
+    spent = {job: {n: round(s / customers * 1e6, 2) for n, s in stages[job]["stages"].items()} for job in jobs}
     print(f"{'':<24}" + "".join(f"{JOBS[job]:>20}" for job in jobs))
     for stage in sorted({name for job in jobs for name in spent[job]}, key=lambda one: -spent["load"].get(one, 0.0)):
         print(f"{stage:<24}" + "".join(f"{spent[job].get(stage, 0.0):>20.2f}" for job in jobs))
@@ -184,17 +136,16 @@ def main() -> None:
         found["imports_ms"] = measure_imports(repeat=5 if options.quick else 9)
     if options.million:
         size = options.customers[0] if options.customers else MILLION // GROWTH
-        found["growth"] = {site: measure_growth(site, size, repeat=options.repeat) for site in options.sources[:1]}
+        found["growth"] = measure_growth(options.sources[0], size, repeat=options.repeat)
     if options.profile is not None or (options.all and not options.quick):
         sites = [options.profile] if options.profile else options.sources[: None if options.profile == "" else 1]
         dearest = options.functions if options.profile is not None else 0
         found["stages"] = {site: show_profile(site, options.sizes[0], functions=dearest) for site in sites}
     found["spin_seconds"] = spins = [*spins, spin()]
     show_noise(spins, pace(found) / pace(before) if before else 1.0)
-    options.json.parent.mkdir(exist_ok=True)
-    options.json.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    written(found, options.json)
     if options.save:
-        kept(found, COMMITTED, beside=("jobs", "orders", "stages", "growth"))
+        written(merged(found, before), COMMITTED)
 
 
 if __name__ == "__main__":
