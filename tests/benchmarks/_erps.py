@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from abc import abstractmethod
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import attrs
@@ -18,9 +18,7 @@ from mlconnector_sdk.testing.fakes import Reply, Request
 
 from ._customers import KINDS, Kind, Stencil, json_items, kinds, number_in
 
-__all__ = ["SITES", "Site"]
-
-JSON = {"Content-Type": "application/json; charset=utf-8"}
+__all__ = ["SITES"]
 
 
 @attrs.frozen
@@ -31,32 +29,16 @@ class Part:
     count: int
 
 
-class Site(Protocol):
-    """One API of one ERP; `start` and `stop` are those of the fake behind it.
+class CannedSite(FakeServer):
+    """One API of one ERP; comes before a fake in the order of bases.
 
     Attributes:
-        where: what the client has to know, as JSON.
+        opening: what stands before the records of a page.
+        between: what stands between two of them.
     """
 
-    latency: float
-
-    def start(self) -> Any: ...
-
-    def stop(self) -> None: ...
-
-    def hold(self, count: int) -> None: ...
-
-    @property
-    def bytes_per_record(self) -> float: ...
-
-    @property
-    def where(self) -> dict[str, Any]: ...
-
-
-class CannedSite(FakeServer):
-    """Comes before a fake in the order of bases."""
-
     charset = "utf-8"
+    opening = "["
     between = b","
 
     def hold(self, count: int) -> None:
@@ -102,8 +84,10 @@ class CannedSite(FakeServer):
         self.head, self.tail = page[: start + 1], page[end:]
         return records
 
-    opening = "["
-    """What stands before the records of a page."""
+    @property
+    @abstractmethod
+    def where(self) -> dict[str, Any]:
+        """What a client has to know, as JSON."""
 
     @abstractmethod
     def part(self, request: Request) -> Part | None:
