@@ -247,7 +247,7 @@ _MOST = 2**63
 
 def _number(value: Any) -> int:
     # What is larger counts nothing, and may be endless.
-    return int(value) if isinstance(value, (int, float, Decimal)) and abs(value) < _MOST else 0
+    return int(value) if isinstance(value, (int, float, Decimal)) and -_MOST < value < _MOST else 0
 
 
 def _money(value: Any) -> Decimal:
