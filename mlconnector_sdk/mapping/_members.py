@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
 
+from .._json import json_bytes
 from ..errors import ConfigurationError, MappingError
 from ..models import Audience, MergeField, Party, fingerprint_of
 from ._choices import InterestSource, answer_getter, checked_interests, checked_permissions
@@ -34,8 +34,6 @@ _FIELD_NAMES = {
     "ERPID": "ERP number",
 }
 _TYPES_BY_ATTRIBUTE = {"phone": "phone", "address": "address"}
-# The order of keys is fixed by construction, so equal content is equal bytes.
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def _upper_tags(fields: Mapping[str, FieldSource]) -> dict[str, FieldSource]:
@@ -135,7 +133,7 @@ class MemberPayload:
     @property
     def fingerprint(self) -> str:
         """The hash by which an unchanged payload is recognised, whatever part of it would change."""
-        return fingerprint_of(self.body + _encode(self.permissions).encode() if self.permissions else self.body)
+        return fingerprint_of(self.body + json_bytes(self.permissions) if self.permissions else self.body)
 
 
 class MemberMapper:
@@ -145,7 +143,7 @@ class MemberMapper:
         known = {field.tag: field for field in audience.missing} | dict(audience.merge_fields)
         wanted = {field.tag: field for field in mapping.wanted_fields()}
         self._fields = [
-            (tag, _merge_reader(_getter(source, tag, mapping), known.get(tag, wanted[tag])))
+            (tag, _merge_reader(source, known.get(tag, wanted[tag]), mapping))
             for tag, source in mapping.merge_fields.items()
         ]
         self._tags = [tag_getter(source) for source in mapping.tags]
@@ -196,7 +194,8 @@ class MemberMapper:
         if tags:
             body["tags"] = list(tags)
         try:
-            return MemberPayload(address, _encode(body).encode(), tags, permissions)
+            # The order of keys is fixed by construction, so equal content is equal bytes.
+            return MemberPayload(address, json_bytes(body), tags, permissions)
         except (UnicodeEncodeError, TypeError, ValueError):
             raise MappingError("a value cannot be written as JSON text", reason="bad_text") from None
 
@@ -206,12 +205,15 @@ class MemberMapper:
         return tuple(tag for getter in self._tags for tag in getter(party))
 
 
-def _merge_reader(getter: Callable[[Party], Any], field: MergeField) -> Callable[[Party], Any]:
+def _merge_reader(source: FieldSource, field: MergeField, mapping: MemberMapping) -> Callable[[Party], Any]:
     """What reads a party's value for a merge field, in the form it takes; `None` leaves the member's own alone."""
+    getter = _getter(source, field.tag, mapping)
     if field.type == "text":
         return lambda party: text_value(getter(party), field)
     if field.type == "address":
-        return lambda party: None if (value := getter(party)) is None else merge_value(value, field)
+        # The record's own address has its form already.
+        own = getter if source == "address" else None
+        return own or (lambda party: None if (value := getter(party)) is None else merge_value(value, field))
     return lambda party: merge_value(getter(party), field)
 
 

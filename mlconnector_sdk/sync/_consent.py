@@ -7,7 +7,7 @@ who left one address is not written to at the next, and whoever came or went by 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import attrs
 
@@ -126,15 +126,13 @@ def born_again_as(before: Link | None, first: MemberStatus) -> MemberStatus:
     return first
 
 
-def standing_after(link: Link, write: MemberWrite, result: WriteResult) -> Link:
-    """The link with what the answer to a write tells of the member's status."""
+def standing_after(link: Link, write: MemberWrite, result: WriteResult) -> dict[str, Any]:
+    """What the answer to a write changes of a link: how its member stands."""
     status = result.member_status
-    if status is None or not link.target:
-        return link
-    if link.taken_off == status:
-        return link
+    if status is None or not link.target or link.taken_off == status:
+        return {}
     match status:
         case "unsubscribed" | "archived" if link.taken_off and write.status == link.taken_off:
             # Who waits for a confirmation cannot be archived, for example.
-            return attrs.evolve(link, taken_off=status)
-    return attrs.evolve(link, taken_off="", standing=status)
+            return {"taken_off": status}
+    return {"taken_off": "", "standing": status}

@@ -52,7 +52,7 @@ from ._leaving import (
     tags_only,
 )
 from ._neighbourhood import Neighbourhood
-from ._segments import disowned, inherited, permission_wishes, permissions_of, settled, stale_tags, untagging
+from ._segments import disowned, hanging_on, inherited, permission_wishes, permissions_of, stale_tags, untagging
 
 __all__ = ["MemberDecider", "Purpose"]
 
@@ -479,9 +479,11 @@ class MemberDecider:
         if result.kind == "skipped":
             settle_skip(decision, result, now)
         elif decision.link is not None:
-            decision.link = settled(decision.link, result, tried)
+            changed = hanging_on(decision.link, result, tried)
             if result.kind != "dead" and isinstance(decision.write, MemberWrite):
-                decision.link = standing_after(decision.link, decision.write, result)
+                changed |= standing_after(decision.link, decision.write, result)
+            if changed:
+                decision.link = attrs.evolve(decision.link, **changed)
 
     def finish(self, decisions: Sequence[Decision]) -> None:
         """Where the record that was to speak for an address died, the next one in the batch takes over."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import attrs
 
 from ..mapping import MemberPayload
 from ..models import Link, MemberWrite, PermissionState, PermissionWish, Suppression, WriteResult, member_id
 
-__all__ = ["disowned", "inherited", "permission_wishes", "permissions_of", "settled", "stale_tags", "untagging"]
+__all__ = ["disowned", "hanging_on", "inherited", "permission_wishes", "permissions_of", "stale_tags", "untagging"]
 
 _Permissions = tuple[tuple[str, PermissionState], ...]
 
@@ -74,7 +75,8 @@ def inherited(heir: Link, before: Link) -> Link:
 
 def permissions_of(*links: Link | None) -> _Permissions:
     """How the permissions of the member behind these links were left, as the last one that knows says."""
-    return _joined(*(link.permissions for link in links if link is not None))
+    known = [link.permissions for link in links if link is not None and link.permissions]
+    return _joined(*known) if known else ()
 
 
 def permission_wishes(payload: MemberPayload, known: _Permissions, *, silent: bool) -> tuple[PermissionWish, ...]:
@@ -86,21 +88,20 @@ def permission_wishes(payload: MemberPayload, known: _Permissions, *, silent: bo
     )
 
 
-def settled(link: Link, result: WriteResult, tried: Sequence[str]) -> Link:
-    """The link with what the sink's answer tells of its member.
+def hanging_on(link: Link, result: WriteResult, tried: Sequence[str]) -> dict[str, Any]:
+    """What the sink's answer changes of a link: what hangs on its member.
 
     Args:
         tried: the tags of the write. One that failed half-way may have put them on, so they are ours to take off.
     """
     if result.kind == "dead":
-        return attrs.evolve(link, details=tuple(dict.fromkeys((*link.details, *tried))))
-    if not link.target:
-        return link
-    return attrs.evolve(
-        link,
-        contact_id=result.contact_id or link.contact_id,
-        permissions=_joined(link.permissions, result.permissions),
-    )
+        return {"details": tuple(dict.fromkeys((*link.details, *tried)))}
+    changed: dict[str, Any] = {}
+    if link.target and result.contact_id:
+        changed["contact_id"] = result.contact_id
+    if link.target and result.permissions:
+        changed["permissions"] = _joined(link.permissions, result.permissions)
+    return changed
 
 
 def _joined(*permissions: _Permissions) -> _Permissions:

@@ -30,7 +30,7 @@ HTTP = "HTTP"
 STAGES = {
     "normalise address": ["sync._members:MemberDecider.draft"],
     "map": ["mapping._members:MemberMapper.payload"],
-    "encode": ["mapping._members:_encode", "mailchimp._bulk:_body_of"],
+    "encode": ["mapping._members:json_bytes", "mailchimp._bulk:_body_of"],
     "fingerprint": ["mapping._members:fingerprint_of"],
     "decide": ["sync._members:MemberDecider.claims", "sync._members:MemberDecider.decide"],
     "state look-ups": [
