@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 import httpx
 from authlib.oauth2.auth import ClientAuth
@@ -66,7 +66,7 @@ class _ClientAuth(httpx.Auth, ClientAuth):  # type: ignore[misc]  # authlib has 
 
 class _Client(OAuth2Client):  # type: ignore[misc]  # authlib has no types
     client_auth_class = _ClientAuth
-    SESSION_REQUEST_PARAMS: ClassVar[list[str]] = ["follow_redirects"]
+    SESSION_REQUEST_PARAMS = ["follow_redirects"]  # noqa: RUF012 - declared so by authlib
 
 
 class TokenEndpoint:
