@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import (
@@ -50,10 +49,11 @@ class _Exact(TypeDecorator[str]):
         collation = "C" if dialect.name == "postgresql" else None
         return dialect.type_descriptor(String(self.length, collation=collation))
 
-    def bind_processor(self, dialect: Dialect) -> Callable[[str | None], str | bytes | None]:
+    # SQLAlchemy's own names for what these return are private.
+    def bind_processor(self, dialect: Dialect) -> Any:
         return _as_bytes if dialect.name in _LOOSE else _as_text
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[bytes | None], str | None] | None:
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         # None: what is read is text already.
         return _from_bytes if dialect.name in _LOOSE else None
 

@@ -13,12 +13,14 @@ import attrs
 import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
 
+from mlconnector_sdk.models import AuditEntry, Checkpoint, Link
 from mlconnector_sdk.state import SQLStateStore
 
-__all__ = ["DATABASES", "HOUR", "NOW", "SERVERS", "Database", "opened"]
+__all__ = ["DATABASES", "ENTRY", "HOUR", "NOW", "SERVERS", "Database", "opened", "use"]
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+ENTRY = AuditEntry(at=NOW, job_id="job", stream="customers", key="C1", outcome="created")
 
 _URLS = {
     "postgresql": os.environ.get("MLCONNECTOR_POSTGRES_URL", ""),
@@ -85,3 +87,19 @@ def opened(name: str, folder: Path) -> Iterator[Database]:
             quote = engine.dialect.identifier_preparer.quote
             database.run(*(f"DROP TABLE {quote(table)}" for table in database.shape()))
         engine.dispose()
+
+
+def use(store: SQLStateStore, key: str = "C1") -> list[str]:
+    """Every kind of statement: read, replace, add, remove; returns the keys of all links."""
+    lease = store.acquire("acme", "worker", now=NOW, duration=HOUR)
+    checkpoint = Checkpoint(
+        pipeline="acme",
+        job_id="job",
+        links=(Link(stream="customers", key=key),),
+        audit=(ENTRY,),
+        dropped=(("k", "n"),),
+    )
+    store.commit(checkpoint, lease)
+    store.prune("acme", before=NOW, kinds=["k"])
+    store.release(lease)
+    return [link.key for link in store.all_links("acme", "customers")]

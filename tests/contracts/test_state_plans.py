@@ -11,6 +11,8 @@ from mlconnector_sdk.state import SQLStateStore
 from tests._state_statements import CALLS, SERVED_BY, fill, statements_of
 from tests.contracts._state_databases import SERVERS, opened
 
+__test__ = bool(SERVERS)
+
 
 @pytest.fixture(name="database", scope="module", params=SERVERS)
 def _database(request, tmp_path_factory):

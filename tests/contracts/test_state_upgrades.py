@@ -16,7 +16,7 @@ from mlconnector_sdk.state._schema import Tables
 from tests.contracts._state_databases import DATABASES, HOUR, NOW, opened
 
 NEWEST = 1 + len(STEPS)
-WORKERS = 3
+WORKERS = 2
 ROUNDS = 4
 
 LINK = Link(stream="customers", key="C1", address="a@example.com", details=("x",), synced_at=NOW)
