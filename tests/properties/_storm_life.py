@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 import httpx
+import pytest
 from sqlalchemy import event
 
 from mlconnector_sdk.models import Checkpoint, Lease
@@ -106,11 +107,9 @@ class Life:
                 raise
             return response
 
-        httpx.HTTPTransport.handle_request = ask_and_live  # type: ignore[method-assign]
-        try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(httpx.HTTPTransport, "handle_request", ask_and_live)
             yield
-        finally:
-            httpx.HTTPTransport.handle_request = ask  # type: ignore[method-assign]
 
 
 class MortalStore(SQLiteStateStore):

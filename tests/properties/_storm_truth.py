@@ -142,9 +142,26 @@ class Truth:
             found |= more
         return found
 
+    def speaks_alone(self, address: str) -> bool:
+        """Nobody else was ever out of business there: whom one record took off, another one does not bring back."""
+        known = self.ever_at(address)
+        return len(known) == 1 or not any(person.retired or person.gone for person in known)
+
+    def abandoned(self) -> set[str]:
+        """Addresses that a record left for none, or for one that others had: nobody moved the member, and it stays.
+
+        How far it moved before that depends on who looked when.
+        """
+        found: set[str] = set()
+        for person in self.people.values():
+            for number, after in enumerate(person.trail):
+                if after is None or len(self.ever_at(after)) != 1:
+                    found |= person.been.intersection(person.trail[:number])
+        return found
+
     def audience_faults(self, members: Mapping[str, Any]) -> Iterator[str]:
         """What is wrong with the audience, once everything that was to be done is done."""
-        doubtful = self.doubtful()
+        doubtful, abandoned = self.doubtful(), self.abandoned()
         addresses = {address for person in self.people.values() for address in person.been}
         for address in sorted(addresses):
             member = members.get(address)
@@ -154,9 +171,9 @@ class Truth:
                 yield f"{address} is subscribed although the ERP says not to mail it"
             if address in doubtful or address in self.bounced:
                 continue
-            if speakers and status != "subscribed":
+            if speakers and status != "subscribed" and self.speaks_alone(address):
                 yield f"{address} of {[person.key for person in speakers]} is {status}"
-            if not speakers and status == "subscribed":
+            if not speakers and status == "subscribed" and address not in abandoned:
                 yield f"{address} is subscribed, but the ERP has nobody there to mail"
             if speakers and member is not None:
                 yield from _mismatch(address, member, speakers)
