@@ -37,6 +37,7 @@ from .models import (
     Page,
     Pruned,
     Record,
+    Seen,
     Store,
     StreamName,
     StreamSpec,
@@ -355,6 +356,10 @@ class StateStore(Protocol):
 
     def links(self, pipeline: str, stream: str, keys: Sequence[str]) -> dict[str, Link]:
         """Links by ERP key; unknown keys are absent. Any number of keys."""
+        ...
+
+    def seen(self, pipeline: str, stream: str, keys: Sequence[str]) -> dict[str, Seen]:
+        """What was last seen of records, by ERP key; absent where nothing is remembered. Any number of keys."""
         ...
 
     def links_to(self, pipeline: str, addresses: Sequence[str]) -> dict[str, tuple[Link, ...]]:

@@ -31,7 +31,7 @@ def _key(number: int) -> str:
 
 
 def _again(store: SQLStateStore) -> None:
-    """A checkpoint that replaces, settles, lifts, drops and scrubs."""
+    """A checkpoint that replaces, settles, lifts, drops, scrubs and sees."""
     lease = store.acquire("acme", "worker", now=NOW, duration=timedelta(hours=1))
     place = ("customers", _key(1))
     store.commit(
@@ -42,6 +42,7 @@ def _again(store: SQLStateStore) -> None:
             lifted=(_ADDRESSES[0],),
             dropped=(("receipt", _key(1)),),
             scrubbed=(place,),
+            seen={place: "digest"},
         ),
         lease,
     )
@@ -53,6 +54,7 @@ CALLS: dict[str, Callable[[SQLStateStore], object]] = {
     "lease and removals": _again,
     "mark": lambda store: store.mark("acme", "customers"),
     "links by key": lambda store: store.links("acme", "customers", _KEYS),
+    "seen": lambda store: store.seen("acme", "customers", _KEYS),
     "links by address": lambda store: store.links_to("acme", _ADDRESSES),
     "all links": lambda store: list(store.all_links("acme", "customers")),
     "suppressions": lambda store: store.suppressions("acme", _ADDRESSES),
@@ -71,15 +73,15 @@ CALLS: dict[str, Callable[[SQLStateStore], object]] = {
 """Every way to ask a store that may be asked often, or of much; all secrets are a handful, and wanted as a whole."""
 
 SERVED_BY = {
-    "lease and removals": "audit_by_record",
-    "links by address": "links_by_address",
-    "audit": "audit_by_pipeline",
-    "audit by key": "audit_by_record",
-    "audit by record": "audit_by_record",
-    "audit by job": "audit_by_job",
-    "prune": "audit_by_pipeline",
+    "lease and removals": {"audit_by_record", "links_by_address"},
+    "links by address": {"links_by_address"},
+    "audit": {"audit_by_pipeline"},
+    "audit by key": {"audit_by_record"},
+    "audit by record": {"audit_by_record"},
+    "audit by job": {"audit_by_job"},
+    "prune": {"audit_by_pipeline"},
 }
-"""The index that each call is there for; the others go by the primary key."""
+"""The indexes that each call is there for; the others go by the primary key."""
 
 
 def fill(store: SQLStateStore) -> None:

@@ -26,6 +26,7 @@ from ._records import (
     Supplier,
 )
 from ._state import (
+    HIDDEN,
     AuditEntry,
     Checkpoint,
     DeadLetter,
@@ -36,6 +37,7 @@ from ._state import (
     OutcomeKind,
     Pruned,
     ReplayedFrom,
+    Seen,
     Suppression,
     hidden_address,
 )
@@ -58,6 +60,7 @@ from ._targets import (
 from ._webhooks import WebhookEvent
 
 __all__ = [
+    "HIDDEN",
     "STREAMS",
     "Address",
     "Audience",
@@ -99,6 +102,7 @@ __all__ = [
     "Record",
     "ReplayedFrom",
     "Revenue",
+    "Seen",
     "Store",
     "StreamName",
     "StreamSpec",

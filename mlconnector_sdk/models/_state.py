@@ -14,6 +14,7 @@ from ._pages import html_table
 from ._targets import MemberStatus, PermissionState
 
 __all__ = [
+    "HIDDEN",
     "AuditEntry",
     "Checkpoint",
     "DeadLetter",
@@ -24,6 +25,7 @@ __all__ = [
     "OutcomeKind",
     "Pruned",
     "ReplayedFrom",
+    "Seen",
     "Suppression",
     "hidden_address",
 ]
@@ -34,7 +36,8 @@ OutcomeKind: TypeAlias = Literal["created", "updated", "unchanged", "skipped", "
 ReplayedFrom: TypeAlias = Literal["", "fresh", "kept"]
 """Whose data a replay loaded: the ERP's present ones, or the payload that was kept; `""` where nothing was replayed."""
 
-_HIDDEN = "hidden:"
+HIDDEN = "hidden:"
+"""How a `hidden_address` begins."""
 
 
 def hidden_address(address: str) -> str:
@@ -42,10 +45,10 @@ def hidden_address(address: str) -> str:
 
     A state store finds a suppression under this name when it is asked for the address itself.
     """
-    if address.startswith(_HIDDEN):
+    if address.startswith(HIDDEN):
         return address
     digest = blake2b(address.encode("utf-8", "surrogatepass"), digest_size=20, person=b"mlconnector")
-    return f"{_HIDDEN}{digest.hexdigest()}"
+    return f"{HIDDEN}{digest.hexdigest()}"
 
 
 @attrs.frozen(kw_only=True)
@@ -90,6 +93,19 @@ class Link:
 
     def __repr__(self) -> str:
         return f"<Link {self.stream} {self.key} {self.state}>"
+
+
+@attrs.frozen(kw_only=True)
+class Seen:
+    """What a record was when its link was last decided, so that the same record need not be decided again.
+
+    Attributes:
+        digest: of the record, and of the settings under which it was decided.
+        reason: why it was skipped; `""` when its member was right.
+    """
+
+    digest: str
+    reason: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -222,6 +238,8 @@ class Checkpoint:
         settled: (stream, key) pairs whose dead letter is done with.
         suppressions: to add or replace, by address. `lifted`: addresses no longer suppressed.
         notes: to add or replace, by (kind, key). `dropped`: those no longer needed.
+        seen: digests to remember with links, by (stream, key). A link that is written without one, and any link to an
+            address that is suppressed here or no longer is, forgets what was seen of its record.
         scrubbed: (stream, key) pairs whose audit entries so far lose their messages: what was done stays, what was
             said about it goes.
     """
@@ -236,5 +254,6 @@ class Checkpoint:
     lifted: tuple[str, ...] = attrs.field(default=(), repr=False)
     notes: tuple[Note, ...] = ()
     dropped: tuple[tuple[str, str], ...] = ()
+    seen: Mapping[tuple[str, str], str] = attrs.field(factory=dict)
     scrubbed: tuple[tuple[str, str], ...] = ()
     audit: tuple[AuditEntry, ...] = ()

@@ -10,9 +10,10 @@ import attrs
 
 from ..cursors import HighWaterMark
 from ..errors import LeaseHeldError, LeaseLostError, StateError
-from ..models import AuditEntry, Checkpoint, DeadLetter, Lease, Link, Note, Pruned, Suppression
+from ..models import AuditEntry, Checkpoint, DeadLetter, Lease, Link, Note, Pruned, Seen, Suppression
 from ._rows import (
     AUDIT_COLUMNS,
+    LINK_COLUMNS,
     PARTY_STREAMS,
     CheckpointRows,
     Row,
@@ -22,6 +23,7 @@ from ._rows import (
     load_link,
     load_mark,
     load_note,
+    load_seen,
     load_suppressions,
     microseconds,
     require_lease_terms,
@@ -33,6 +35,7 @@ from ._rows import (
 __all__ = ["MemoryStateStore"]
 
 _AUDIT_AT = AUDIT_COLUMNS.index("at")
+_LINK_REASON = LINK_COLUMNS.index("reason")
 
 
 @attrs.define
@@ -54,6 +57,12 @@ class _Pipeline:
             self.marks[rows.mark[1]] = rows.mark
         for place, link in rows.links.items():
             self._place(place, link)
+        for place, digest in rows.seen.items():
+            if place in self.links:
+                self._place(place, (*self.links[place][:-1], digest))
+        for address in (*rows.lifted, *rows.suppressions):
+            for place, link in list(self.linked.get(address, {}).items()):
+                self._place(place, (*link[:-1], ""))
         for place in rows.settled:
             self.dead_letters.pop(place, None)
         self.dead_letters.update(rows.dead_letters)
@@ -152,21 +161,28 @@ class MemoryStateStore:
         with self._lock:
             known = self._state(pipeline).links
             rows = {key: known[stream, key] for key in keys if (stream, key) in known}
-        return {key: load_link(row[1:]) for key, row in rows.items()}
+        return {key: load_link(row[1:-1]) for key, row in rows.items()}
+
+    def seen(self, pipeline: str, stream: str, keys: Sequence[str]) -> dict[str, Seen]:
+        """See `StateStore.seen`."""
+        with self._lock:
+            known = self._state(pipeline).links
+            rows = {key: known[stream, key] for key in keys if (stream, key) in known}
+        return {key: load_seen((row[-1], row[_LINK_REASON])) for key, row in rows.items() if row[-1]}
 
     def links_to(self, pipeline: str, addresses: Sequence[str]) -> dict[str, tuple[Link, ...]]:
         """See `StateStore.links_to`; `""` is no address."""
         with self._lock:
             linked = self._state(pipeline).linked
             rows = {address: sorted(linked[address].items()) for address in addresses if linked.get(address)}
-        return {a: tuple(load_link(row[1:]) for _, row in found) for a, found in rows.items() if a}
+        return {a: tuple(load_link(row[1:-1]) for _, row in found) for a, found in rows.items() if a}
 
     def all_links(self, pipeline: str, stream: str) -> Iterator[Link]:
         """See `StateStore.all_links`."""
         with self._lock:
             rows = sorted(item for item in self._state(pipeline).links.items() if item[0][0] == stream)
         for _, row in rows:
-            yield load_link(row[1:])
+            yield load_link(row[1:-1])
 
     def suppressions(self, pipeline: str, addresses: Sequence[str]) -> dict[str, Suppression]:
         """See `StateStore.suppressions`."""

@@ -16,7 +16,7 @@ import attrs
 
 from ..cursors import HighWaterMark, decode_mark, encode_mark
 from ..errors import StateError
-from ..models import AuditEntry, Checkpoint, DeadLetter, Link, Note, Suppression, hidden_address
+from ..models import AuditEntry, Checkpoint, DeadLetter, Link, Note, Seen, Suppression, hidden_address
 
 __all__ = [
     "ADDRESS_LENGTH",
@@ -28,8 +28,10 @@ __all__ = [
     "NOTE_COLUMNS",
     "PARTY_STREAMS",
     "PIPELINE_LENGTH",
+    "SEEN_COLUMNS",
     "STREAM_LENGTH",
     "SUPPRESSION_COLUMNS",
+    "WRITTEN_LINK_COLUMNS",
     "CheckpointRows",
     "Row",
     "Seal",
@@ -41,6 +43,7 @@ __all__ = [
     "load_link",
     "load_mark",
     "load_note",
+    "load_seen",
     "load_suppressions",
     "microseconds",
     "require_lease_terms",
@@ -69,6 +72,8 @@ LINK_COLUMNS = (
     *("pipeline", "stream", "key", "target", "address", "fingerprint", "owner", "state", "reason", "parent"),
     *("taken_off", "standing", "moved_from", "contact_id", "details", "permissions", "synced_at"),
 )
+WRITTEN_LINK_COLUMNS = (*LINK_COLUMNS, "seen")
+SEEN_COLUMNS = ("pipeline", "key", "seen", "reason")
 DEAD_LETTER_COLUMNS = (
     *("pipeline", "stream", "key", "reason", "message", "payload", "fingerprint", "attempts", "first_at", "last_at"),
     *("job_id", "first_job_id", "status_code", "request_id"),
@@ -229,6 +234,7 @@ class CheckpointRows:
     lifted: list[str]
     notes: dict[tuple[str, str], Row]
     dropped: list[tuple[str, str]]
+    seen: dict[tuple[str, str], str]
     scrubbed: list[tuple[str, str]]
     audit: list[Row]
 
@@ -244,7 +250,8 @@ def checkpoint_rows(checkpoint: Checkpoint, seal: Seal = _in_the_clear) -> Check
     try:
         return CheckpointRows(
             mark=None if mark is None else _mark_row(pipeline, mark),
-            links={(link.stream, link.key): _link_row(pipeline, link) for link in checkpoint.links},
+            links={(k.stream, k.key): _link_row(pipeline, k, checkpoint.seen) for k in checkpoint.links},
+            seen={place: digest for place, digest in checkpoint.seen.items() if digest},
             dead_letters={(d.stream, d.key): _dead_letter_row(pipeline, d, seal) for d in checkpoint.dead_letters},
             settled=list(checkpoint.settled),
             suppressions={s.address: _suppression_row(pipeline, s) for s in checkpoint.suppressions},
@@ -274,27 +281,24 @@ def load_mark(row: Sequence[Any]) -> HighWaterMark:
     return HighWaterMark(stream=stream, value=decode_mark(kind, value), full_scan_at=scanned)
 
 
-def _link_row(pipeline: str, link: Link) -> Row:
-    # Looked at together, because there are many links.
-    _whole(link.target + link.fingerprint + link.state + link.parent + link.taken_off + link.contact_id, "link")
+def _link_row(pipeline: str, link: Link, seen: Mapping[tuple[str, str], str]) -> Row:
+    stream, key, address = link.stream, link.key, link.address
+    texts = (stream, key, link.target, address, link.fingerprint, link.state, link.parent, link.taken_off)
+    joined = "".join((*texts, link.standing, link.moved_from, link.contact_id))
+    # Looked at together, because there are many links; and one by one where something may be wrong.
+    if not joined.isascii() or "\0" in joined or len(joined) > KEY_LENGTH:
+        _whole(joined, "link")
+        _exact(stream, STREAM_LENGTH, "stream name")
+        _exact(key, KEY_LENGTH, "record key")
+        _exact(address, ADDRESS_LENGTH, "address")
+        _exact(link.moved_from, ADDRESS_LENGTH, "address")
     return (
-        pipeline,
-        _exact(link.stream, STREAM_LENGTH, "stream name"),
-        _exact(link.key, KEY_LENGTH, "record key"),
-        link.target,
-        _exact(link.address, ADDRESS_LENGTH, "address"),
-        link.fingerprint,
-        int(link.owner),
-        link.state,
-        _readable(link.reason),
-        link.parent,
-        link.taken_off,
-        link.standing,
-        _exact(link.moved_from, ADDRESS_LENGTH, "address"),
-        link.contact_id,
+        *(pipeline, stream, key, link.target, address, link.fingerprint, int(link.owner), link.state),
+        *(_readable(link.reason), link.parent, link.taken_off, link.standing, link.moved_from, link.contact_id),
         json.dumps(link.details) if link.details else "",
         json.dumps(link.permissions) if link.permissions else "",
         _microseconds_or_none(link.synced_at),
+        seen.get((stream, key), ""),
     )
 
 
@@ -320,6 +324,12 @@ def load_link(row: Sequence[Any]) -> Link:
         permissions=tuple((name, left) for name, left in json.loads(permissions)) if permissions else (),
         synced_at=None if at is None else from_microseconds(at),
     )
+
+
+def load_seen(row: Sequence[Any]) -> Seen:
+    """What was seen of a record, from its row without pipeline and key."""
+    digest, reason = row
+    return Seen(digest=digest, reason=reason)
 
 
 def _dead_letter_row(pipeline: str, letter: DeadLetter, seal: Seal) -> Row:

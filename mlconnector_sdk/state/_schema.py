@@ -22,7 +22,7 @@ from sqlalchemy.types import VARBINARY, TypeDecorator, TypeEngine
 
 from ._rows import ADDRESS_LENGTH, KEY_LENGTH, PIPELINE_LENGTH, STREAM_LENGTH, is_keepable
 
-__all__ = ["Tables"]
+__all__ = ["Tables", "kept_text"]
 
 _LOOSE = ("mysql", "mariadb", "mssql")
 """Databases whose text comparisons ignore case or trailing spaces."""
@@ -51,14 +51,14 @@ class _Exact(TypeDecorator[str]):
 
     # SQLAlchemy's own names for what these return are private.
     def bind_processor(self, dialect: Dialect) -> Any:
-        return _as_bytes if dialect.name in _LOOSE else _as_text
+        return _as_bytes if dialect.name in _LOOSE else kept_text
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         # None: what is read is text already.
         return _from_bytes if dialect.name in _LOOSE else None
 
 
-def _as_text(value: str | None) -> str | None:
+def kept_text(value: str | None) -> str | None:
     return value if value is not None and is_keepable(value) else None
 
 
@@ -138,6 +138,7 @@ class Tables:
             *(_text("standing"), _text("moved_from")),
             *(_text("contact_id"), _text("details"), _text("permissions")),
             _number("synced_at", nullable=True),
+            _text("seen"),
         )
         self._index("links_by_address", table.c.pipeline, table.c.address, table.c.stream)
         return table

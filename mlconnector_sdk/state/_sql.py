@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 from sqlalchemy import (
     URL,
-    BindParameter,
     Column,
     Connection,
     Engine,
     Row as SQLRow,
     Select,
-    bindparam,
     or_,
     select,
     update,
@@ -29,8 +27,9 @@ from sqlalchemy.exc import IntegrityError
 
 from ..cursors import HighWaterMark
 from ..errors import LeaseHeldError, LeaseLostError, StateError
-from ..models import AuditEntry, Checkpoint, DeadLetter, Lease, Link, Note, Pruned, Suppression
-from ._database import create_private_file, open_engine, require_transactions, translated_errors
+from ..models import AuditEntry, Checkpoint, DeadLetter, Lease, Link, Note, Pruned, Seen, Suppression
+from ._database import create_private_file, limit_waiting, open_engine, require_transactions, translated_errors
+from ._lookups import LookUps, columns_of
 from ._migration import migrate
 from ._pruning import prune
 from ._refusals import is_deadlock
@@ -38,11 +37,7 @@ from ._rows import (
     AUDIT_COLUMNS,
     DEAD_LETTER_COLUMNS,
     LINK_COLUMNS,
-    MARK_COLUMNS,
     NOTE_COLUMNS,
-    PARTY_STREAMS,
-    SUPPRESSION_COLUMNS,
-    CheckpointRows,
     checkpoint_rows,
     from_microseconds,
     load_audit_entry,
@@ -50,6 +45,7 @@ from ._rows import (
     load_link,
     load_mark,
     load_note,
+    load_seen,
     load_suppressions,
     microseconds,
     require_lease_terms,
@@ -60,7 +56,7 @@ from ._rows import (
 from ._schema import Tables
 from ._sealing import Sealer, reseal
 from ._vault import exchange, load_sealed
-from ._writes import Appender, Blanker, Eraser, Replacer
+from ._writes import CheckpointWriter
 
 if TYPE_CHECKING:
     from ..credentials import Key
@@ -113,10 +109,10 @@ class SQLStateStore:
         given = url_or_engine
         self._engine = require_transactions(given) if isinstance(given, Engine) else open_engine(given)
         self._tables = Tables(table_prefix, schema)
-        self._look_ups = _LookUps(self._tables)
+        self._look_ups = LookUps(self._tables, self._engine.dialect.name)
         self._sealer = Sealer(key)
         self._opening = threading.Lock()
-        self._writes: _Writes | None = None
+        self._writes: CheckpointWriter | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._engine.dialect.name}>"
@@ -181,7 +177,7 @@ class SQLStateStore:
             self._hold(connection, lease)
             if rows.dead_letters or rows.notes:
                 self._sealer.recognise(connection, self._tables)
-            self._open().apply(connection, checkpoint.pipeline, rows)
+            self._open()(connection, checkpoint.pipeline, rows)
 
         self._transact(apply)
 
@@ -197,6 +193,11 @@ class SQLStateStore:
         found = map(load_link, self._look_up(self._look_ups.links, keys, known))
         return {link.key: link for link in found}
 
+    def seen(self, pipeline: str, stream: str, keys: Sequence[str]) -> dict[str, Seen]:
+        """See `StateStore.seen`."""
+        known = {"pipeline": pipeline, "stream": stream}
+        return {row[0]: load_seen(row[1:]) for row in self._look_up(self._look_ups.seen, keys, known)}
+
     def links_to(self, pipeline: str, addresses: Sequence[str]) -> dict[str, tuple[Link, ...]]:
         """See `StateStore.links_to`; `""` is no address."""
         known = {"pipeline": pipeline}
@@ -209,20 +210,24 @@ class SQLStateStore:
     def all_links(self, pipeline: str, stream: str) -> Iterator[Link]:
         """See `StateStore.all_links`."""
         c = self._tables.links.c
-        wanted = select(*_columns(c, LINK_COLUMNS)).where(c.pipeline == pipeline, c.stream == stream)
+        wanted = select(*columns_of(c, LINK_COLUMNS)).where(c.pipeline == pipeline, c.stream == stream)
         return map(load_link, self._in_chunks(wanted, c.key))
 
     def suppressions(self, pipeline: str, addresses: Sequence[str]) -> dict[str, Suppression]:
         """See `StateStore.suppressions`."""
-        places = suppression_places(addresses)
-        return load_suppressions(self._look_up(self._look_ups.suppressions, [*places], {"pipeline": pipeline}), places)
+        known = {"pipeline": pipeline}
+        with self._reading() as connection:
+            hides = connection.execute(self._look_ups.hidden, known).first() is not None
+        # Hidden ones are kept under a hash, which for every address of a page is dear, and nobody may be hidden.
+        places = suppression_places(addresses) if hides else dict(zip(addresses, addresses, strict=True))
+        return load_suppressions(self._look_up(self._look_ups.suppressions, [*places], known), places)
 
     def dead_letters(
         self, pipeline: str, *, stream: str | None = None, keys: Sequence[str] | None = None
     ) -> Iterator[DeadLetter]:
         """See `StateStore.dead_letters`."""
         c = self._tables.dead_letters.c
-        wanted = select(*_columns(c, DEAD_LETTER_COLUMNS)).where(c.pipeline == pipeline)
+        wanted = select(*columns_of(c, DEAD_LETTER_COLUMNS)).where(c.pipeline == pipeline)
         load = partial(load_dead_letter, pipeline=pipeline, unseal=self._sealer.unseal)
         for name in self._dead_streams(pipeline) if stream is None else [stream]:
             of_stream = wanted.where(c.stream == name)
@@ -239,7 +244,7 @@ class SQLStateStore:
     def notes(self, pipeline: str, kind: str, *, keys: Sequence[str] | None = None) -> Iterator[Note]:
         """See `StateStore.notes`."""
         c = self._tables.notes.c
-        wanted = select(*_columns(c, NOTE_COLUMNS)).where(c.pipeline == pipeline, c.kind == kind)
+        wanted = select(*columns_of(c, NOTE_COLUMNS)).where(c.pipeline == pipeline, c.kind == kind)
         load = partial(load_note, pipeline=pipeline, unseal=self._sealer.unseal)
         for chunk in [wanted] if keys is None else [wanted.where(c.key.in_(some)) for some in _chunked(keys)]:
             yield from map(load, self._in_chunks(chunk, c.key))
@@ -249,7 +254,7 @@ class SQLStateStore:
     ) -> Iterator[AuditEntry]:
         """See `StateStore.audit`."""
         c = self._tables.audit.c
-        wanted = select(*_columns(c, AUDIT_COLUMNS), c.id).where(c.pipeline == pipeline)
+        wanted = select(*columns_of(c, AUDIT_COLUMNS), c.id).where(c.pipeline == pipeline)
         for column, value in ((c.stream, stream), (c.key, key), (c.job_id, job_id)):
             wanted = wanted if value is None else wanted.where(column == value)
         return (load_audit_entry(row[:-1]) for row in self._in_chunks(wanted, c.id))
@@ -302,7 +307,7 @@ class SQLStateStore:
     def _look_up(self, statement: Select[Any], names: Sequence[str], known: dict[str, str]) -> Iterable[SQLRow[Any]]:
         for chunk in _chunked(names):
             with self._reading() as connection:
-                rows = connection.execute(statement, {"names": chunk, **known}).all()
+                rows = connection.execute(statement, {"names": self._look_ups.among(chunk), **known}).all()
             yield from rows
 
     def _in_chunks(self, wanted: Select[Any], by: Column[Any]) -> Iterator[SQLRow[Any]]:
@@ -330,6 +335,7 @@ class SQLStateStore:
         with translated_errors(self, passing=passing):
             self._open()
             with self._engine.begin() as connection:
+                limit_waiting(connection)
                 yield connection
 
     def _transact(self, work: Callable[[Connection], _T], *, races: type[Exception] | tuple[()] = ()) -> _T:
@@ -345,14 +351,14 @@ class SQLStateStore:
                     raise
             tries += 1
 
-    def _open(self) -> _Writes:
+    def _open(self) -> CheckpointWriter:
         writes = self._writes
         if writes is None:
             with self._opening:
                 if self._writes is None:
                     self._prepare()
                     migrate(self._engine, self._tables)
-                    self._writes = _Writes(self._tables, self._engine)
+                    self._writes = CheckpointWriter(self._tables, self._engine.dialect)
                 writes = self._writes
         return writes
 
@@ -390,58 +396,6 @@ class SQLiteStateStore(SQLStateStore):
     def _prepare(self) -> None:
         if str(self._path) != ":memory:":
             create_private_file(self._path)
-
-
-class _LookUps:
-    """The statements run for every page, built once so that SQLAlchemy finds them compiled."""
-
-    def __init__(self, tables: Tables) -> None:
-        names: BindParameter[Any] = bindparam("names", expanding=True)
-        pipeline: BindParameter[str] = bindparam("pipeline")
-        stream: BindParameter[str] = bindparam("stream")
-        links, marks, suppressions = tables.links.c, tables.marks.c, tables.suppressions.c
-        of_links = select(*_columns(links, LINK_COLUMNS)).where(links.pipeline == pipeline)
-        self.links = of_links.where(links.stream == stream, links.key.in_(names))
-        self.links_to = of_links.where(links.address.in_(names), links.stream.in_(PARTY_STREAMS))
-        of_marks = select(*_columns(marks, MARK_COLUMNS))
-        self.mark = of_marks.where(marks.pipeline == pipeline, marks.stream == stream)
-        of_suppressions = select(*_columns(suppressions, SUPPRESSION_COLUMNS))
-        self.suppressions = of_suppressions.where(suppressions.pipeline == pipeline, suppressions.address.in_(names))
-
-
-class _Writes:
-    """The writes of a checkpoint, compiled once for the engine's dialect."""
-
-    def __init__(self, tables: Tables, engine: Engine) -> None:
-        dialect = engine.dialect
-        self._marks = Replacer(tables.marks, MARK_COLUMNS, dialect)
-        self._links = Replacer(tables.links, LINK_COLUMNS, dialect)
-        self._dead_letters = Replacer(tables.dead_letters, DEAD_LETTER_COLUMNS, dialect)
-        self._settled = Eraser(tables.dead_letters, dialect)
-        self._suppressions = Replacer(tables.suppressions, SUPPRESSION_COLUMNS, dialect)
-        self._lifted = Eraser(tables.suppressions, dialect)
-        self._notes = Replacer(tables.notes, NOTE_COLUMNS, dialect)
-        self._dropped = Eraser(tables.notes, dialect)
-        self._scrubbed = Blanker(tables.audit, ("pipeline", "stream", "key"), "message", dialect)
-        self._audit = Appender(tables.audit, AUDIT_COLUMNS, dialect)
-
-    def apply(self, connection: Connection, pipeline: str, rows: CheckpointRows) -> None:
-        self._marks(connection, [] if rows.mark is None else [rows.mark])
-        self._links(connection, list(rows.links.values()))
-        # What is set aside or suppressed anew outlasts what is settled or lifted in the same breath.
-        self._settled(connection, [(pipeline, *place) for place in rows.settled])
-        self._dead_letters(connection, list(rows.dead_letters.values()))
-        self._lifted(connection, [(pipeline, address) for address in rows.lifted])
-        self._suppressions(connection, list(rows.suppressions.values()))
-        self._dropped(connection, [(pipeline, *place) for place in rows.dropped])
-        self._notes(connection, list(rows.notes.values()))
-        self._scrubbed(connection, [(pipeline, *place) for place in rows.scrubbed])
-        self._audit(connection, rows.audit)
-
-
-def _columns(columns: Any, names: Sequence[str]) -> list[Column[Any]]:
-    """The columns of a row as `_rows` reads it: all but the pipeline."""
-    return [columns[name] for name in names[1:]]
 
 
 def _in_order(links: list[Link]) -> list[Link]:

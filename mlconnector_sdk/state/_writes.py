@@ -9,15 +9,60 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, bindparam, delete, literal_column
+from sqlalchemy import Connection, Table, bindparam, delete
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement
 
-from ._rows import Row
+from ._rows import (
+    AUDIT_COLUMNS,
+    DEAD_LETTER_COLUMNS,
+    MARK_COLUMNS,
+    NOTE_COLUMNS,
+    SUPPRESSION_COLUMNS,
+    WRITTEN_LINK_COLUMNS,
+    CheckpointRows,
+    Row,
+)
+from ._schema import Tables, kept_text
 
-__all__ = ["Appender", "Blanker", "Eraser", "Replacer"]
+__all__ = ["CheckpointWriter", "Replacer"]
+
+
+class CheckpointWriter:
+    """The writes of a checkpoint, compiled once for the dialect of an engine."""
+
+    def __init__(self, tables: Tables, dialect: Dialect) -> None:
+        self._marks = Replacer(tables.marks, MARK_COLUMNS, dialect)
+        self._links = Replacer(tables.links, WRITTEN_LINK_COLUMNS, dialect)
+        self._seen = _Setter(tables.links, ("pipeline", "stream", "key"), "seen", dialect)
+        self._unseen = _Setter(tables.links, ("pipeline", "address"), "seen", dialect)
+        self._dead_letters = Replacer(tables.dead_letters, DEAD_LETTER_COLUMNS, dialect)
+        self._settled = _Eraser(tables.dead_letters, dialect)
+        self._suppressions = Replacer(tables.suppressions, SUPPRESSION_COLUMNS, dialect)
+        self._lifted = _Eraser(tables.suppressions, dialect)
+        self._notes = Replacer(tables.notes, NOTE_COLUMNS, dialect)
+        self._dropped = _Eraser(tables.notes, dialect)
+        self._scrubbed = _Setter(tables.audit, ("pipeline", "stream", "key"), "message", dialect)
+        self._audit = _Appender(tables.audit, AUDIT_COLUMNS, dialect)
+
+    def __call__(self, connection: Connection, pipeline: str, rows: CheckpointRows) -> None:
+        """Write all of it into the connection's transaction."""
+        self._marks(connection, [] if rows.mark is None else [rows.mark])
+        self._links(connection, list(rows.links.values()))
+        seen = [(digest, pipeline, *place) for place, digest in rows.seen.items() if place not in rows.links]
+        self._seen(connection, seen)
+        self._unseen(connection, [("", pipeline, address) for address in (*rows.lifted, *rows.suppressions)])
+        # What is set aside or suppressed anew outlasts what is settled or lifted in the same breath.
+        self._settled(connection, [(pipeline, *place) for place in rows.settled])
+        self._dead_letters(connection, list(rows.dead_letters.values()))
+        self._lifted(connection, [(pipeline, address) for address in rows.lifted])
+        self._suppressions(connection, list(rows.suppressions.values()))
+        self._dropped(connection, [(pipeline, *place) for place in rows.dropped])
+        self._notes(connection, list(rows.notes.values()))
+        self._scrubbed(connection, [("", pipeline, *place) for place in rows.scrubbed])
+        self._audit(connection, rows.audit)
 
 
 class _Compiled:
@@ -40,7 +85,8 @@ class _Compiled:
         self._encode: list[tuple[int, Callable[[Any], Any]]] = []
         for place, name in enumerate(names):
             processor = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
-            if processor is not None:
+            # Whether the text can be kept was looked at when the rows were made.
+            if processor is not None and processor is not kept_text:
                 self._encode.append((place, processor))
 
     def __call__(self, connection: Connection, rows: Sequence[Row]) -> None:
@@ -59,7 +105,7 @@ class _Compiled:
         return tuple(values)
 
 
-class Appender:
+class _Appender:
     """Adds rows."""
 
     def __init__(self, table: Table, names: Sequence[str], dialect: Dialect) -> None:
@@ -69,20 +115,19 @@ class Appender:
         self._insert(connection, rows)
 
 
-class Blanker:
-    """Empties one text column of every row that has these values."""
+class _Setter:
+    """Sets one column of every row that has these values; the column's own comes first."""
 
     def __init__(self, table: Table, names: Sequence[str], column: str, dialect: Dialect) -> None:
         statement = table.update().where(*(table.c[name] == bindparam(f"of_{name}") for name in names))
-        # Written out rather than bound, so that the names of the row are all the parameters there are.
-        emptied = statement.values({column: literal_column("''")})
-        self._update = _Compiled(emptied, table, names, dialect, prefix="of_")
+        setting = statement.values({column: bindparam(f"of_{column}")})
+        self._update = _Compiled(setting, table, (column, *names), dialect, prefix="of_")
 
-    def __call__(self, connection: Connection, keys: Sequence[Row]) -> None:
-        self._update(connection, keys)
+    def __call__(self, connection: Connection, rows: Sequence[Row]) -> None:
+        self._update(connection, rows)
 
 
-class Eraser:
+class _Eraser:
     """Removes rows by primary key, those that exist."""
 
     def __init__(self, table: Table, dialect: Dialect) -> None:
@@ -104,7 +149,7 @@ class Replacer:
         self._keys = len(table.primary_key)
         upsert = _upsert(table, names, dialect)
         self._write = _Compiled(table.insert() if upsert is None else upsert, table, names, dialect)
-        self._remove = Eraser(table, dialect) if upsert is None else None
+        self._remove = _Eraser(table, dialect) if upsert is None else None
 
     def __call__(self, connection: Connection, rows: Sequence[Row]) -> None:
         if self._remove is not None:

@@ -20,6 +20,7 @@ from ..models import (
     Note,
     OrderWrite,
     Pruned,
+    Seen,
     Store,
     Suppression,
     WriteResult,
@@ -100,6 +101,11 @@ class StateOverlay:
         found = self._state.links(pipeline, stream, keys)
         found.update((key, self._links[stream, key]) for key in keys if (stream, key) in self._links)
         return found
+
+    def seen(self, pipeline: str, stream: str, keys: Sequence[str]) -> dict[str, Seen]:
+        # A suppression that only this plan knows is one more reason to look again.
+        asked = [] if self._suppressions else [key for key in keys if (stream, key) not in self._links]
+        return self._state.seen(pipeline, stream, asked)
 
     def links_to(self, pipeline: str, addresses: Sequence[str]) -> dict[str, tuple[Link, ...]]:
         known = self._state.links_to(pipeline, addresses)

@@ -14,7 +14,8 @@ from ..errors import StateError
 from ..models import AuditEntry, DeadLetter, Lease, Link, Pruned, Suppression
 from ..protocols import StateStore
 from ._lease_contract import HOUR, NOW, commit
-from ._note_contract import NoteContract, note
+from ._note_contract import note
+from ._seen_contract import SeenContract
 
 __all__ = ["PruneContract"]
 
@@ -25,7 +26,7 @@ def _entry(key: str, at: datetime = NOW) -> AuditEntry:
     return AuditEntry(at=at, job_id="job", stream="customers", key=key, outcome="created")
 
 
-class PruneContract(NoteContract):
+class PruneContract(SeenContract):
     """Old audit entries, notes that nobody needs and leases that ran out go; everything else stays."""
 
     def test_what_is_old_goes(self, store: StateStore, lease: Lease) -> None:

@@ -59,10 +59,11 @@ CREATE TABLE mlconnector_links (
 	details TEXT NOT NULL,
 	permissions TEXT NOT NULL,
 	synced_at BIGINT,
+	seen TEXT NOT NULL,
 	PRIMARY KEY (pipeline, stream, "key")
 );
-INSERT INTO "mlconnector_links" VALUES('acme','customers','Cé 1','0f3c9a6e','ada@example.com','f1',1,'synced','shared','P1','archived','subscribed','old@example.com','c1','["VIP"]','[["news", "given"]]',1772366400000000);
-INSERT INTO "mlconnector_links" VALUES('acme','orders','O1','','','',1,'synced','','','','','','','','',NULL);
+INSERT INTO "mlconnector_links" VALUES('acme','customers','Cé 1','0f3c9a6e','ada@example.com','f1',1,'synced','shared','P1','archived','subscribed','old@example.com','c1','["VIP"]','[["news", "given"]]',1772366400000000,'');
+INSERT INTO "mlconnector_links" VALUES('acme','orders','O1','','','',1,'synced','','','','','','','','',NULL,'');
 CREATE TABLE mlconnector_marks (
 	pipeline VARCHAR(100) NOT NULL,
 	stream VARCHAR(50) NOT NULL,
@@ -104,7 +105,7 @@ CREATE TABLE mlconnector_vault (
 );
 INSERT INTO "mlconnector_vault" VALUES('mailchimp','1c1145740857752fe4182e05d9674b165f26c703ac6981a707b3a62c9c7d912e','k1.sealed');
 CREATE INDEX mlconnector_links_by_address ON mlconnector_links (pipeline, address, stream);
-CREATE INDEX mlconnector_audit_by_job ON mlconnector_audit (pipeline, job_id, id);
-CREATE INDEX mlconnector_audit_by_pipeline ON mlconnector_audit (pipeline, id);
 CREATE INDEX mlconnector_audit_by_record ON mlconnector_audit (pipeline, "key", id);
+CREATE INDEX mlconnector_audit_by_pipeline ON mlconnector_audit (pipeline, id);
+CREATE INDEX mlconnector_audit_by_job ON mlconnector_audit (pipeline, job_id, id);
 COMMIT;

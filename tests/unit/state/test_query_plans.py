@@ -23,11 +23,19 @@ def _plans(tmp_path_factory):
             call(store)
         with engine.connect() as connection:
             plans[name] = [
-                [str(row[-1]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)]
+                [
+                    step
+                    for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)
+                    if not _concerns_names_asked_for(step := str(row[-1]))
+                ]
                 for sql, parameters in statements
             ]
     engine.dispose()
     return plans
+
+
+def _concerns_names_asked_for(step):
+    return "VIRTUAL TABLE" in step or step.startswith("LIST SUBQUERY")
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -43,6 +51,7 @@ def test_no_statement_reads_a_whole_table(plans, name):
     ("name", "columns"),
     [
         ("links by key", "pipeline=? AND stream=? AND key=?"),
+        ("seen", "pipeline=? AND stream=? AND key=?"),
         ("links by address", "pipeline=? AND address=? AND stream=?"),
         ("all links", "pipeline=? AND stream=? AND key>?"),
         ("suppressions", "pipeline=? AND address=?"),
@@ -65,10 +74,10 @@ def test_no_index_is_without_use(plans):
     """Every index serves a call, and no call is served by another one than it is meant to."""
     made = {index.name for table in Tables("mlconnector_").metadata.sorted_tables for index in table.indexes}
     used = {
-        name: {f"mlconnector_{index}" for index in [SERVED_BY.get(name)] if index}
+        name: {f"mlconnector_{index}" for index in SERVED_BY.get(name, ())}
         == {index for index in made if any(f" {index} " in step for plan in found for step in plan)}
         for name, found in plans.items()
     }
 
-    assert made == {f"mlconnector_{index}" for index in SERVED_BY.values()}
+    assert made == {f"mlconnector_{index}" for served in SERVED_BY.values() for index in served}
     assert [] == [name for name, right in used.items() if not right]
