@@ -123,7 +123,7 @@ def statements_of(engine: Engine) -> Iterator[list[Statement]]:
     found: list[Statement] = []
 
     def keep(_connection: object, _cursor: object, sql: str, parameters: Any, _context: object, many: bool) -> None:
-        if sql.split(maxsplit=1)[0] in ("SELECT", "UPDATE", "DELETE"):
+        if sql.split(maxsplit=1)[0] in ("SELECT", "UPDATE", "DELETE") and "set_config" not in sql:
             found.append((sql, parameters[0] if many or isinstance(parameters, list) else parameters))
 
     event.listen(engine, "before_cursor_execute", keep)

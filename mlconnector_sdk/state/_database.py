@@ -10,13 +10,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, QueuePool, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ..errors import ConfigurationError, MissingDependencyError, StateError
 from ._refusals import explain, without_values
 
-__all__ = ["create_private_file", "open_engine", "require_transactions", "translated_errors"]
+__all__ = ["create_private_file", "limit_waiting", "open_engine", "require_transactions", "translated_errors"]
 
 _BUSY_SECONDS = 30.0
 _LOGGING_NAME = "mlconnector"
@@ -92,6 +92,20 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     with suppress(sqlite3.OperationalError):
         connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
+
+
+def limit_waiting(connection: Connection) -> None:
+    """Wait for a lock of others only so long in this transaction, unless somebody set a limit already.
+
+    By itself PostgreSQL waits without end, and so for a process that sleeps in the midst of a commit. MySQL and MariaDB
+    wait for 50 seconds by themselves, SQLite as long as its connections were opened with. The limit ends with the
+    transaction: behind a pooler the session may be another client's the next moment.
+    """
+    if connection.dialect.name == "postgresql":
+        limit = f"'{int(_BUSY_SECONDS * 1000)}ms'"
+        connection.exec_driver_sql(
+            f"SELECT set_config('lock_timeout', {limit}, true) WHERE current_setting('lock_timeout') = '0'"
+        )
 
 
 def create_private_file(path: Path) -> None:

@@ -28,12 +28,18 @@ _MYSQL_CODES = frozenset(
 _NO_RIGHT = frozenset({"42501", 1044, 1142, 1143, 1227})
 _NO_SCHEMA = frozenset({"3F000", 1049})
 _TOO_LONG = frozenset({1153})
+_LOCKED = frozenset({"55P03", 1205})
 _DEADLOCK = frozenset({"40001", "40P01", 1213})
 
 _RIGHTS = (
     "the database user lacks a right: grant SELECT, INSERT, UPDATE and DELETE on the tables of the state; the first "
     "use, and the first after an update of mlconnector_sdk, also need to make tables (PostgreSQL: GRANT USAGE, CREATE "
     "ON SCHEMA; MySQL and MariaDB: GRANT CREATE, ALTER, INDEX on the database), or a user who may must open it once"
+)
+
+_UNLOCK = (
+    "somebody else holds a lock for too long, maybe a process that was stopped or hangs: find it and end it or let it "
+    "go on, then run again"
 )
 
 
@@ -45,7 +51,8 @@ def explain(store: object, error: SQLAlchemyError) -> str:
     if "file is not a database" in said or "malformed" in said:
         return f"{store!r} is no SQLite database, or a damaged one: name another file, or restore a backup"
     detail = f": {said}" if said else ""
-    return f"{store!r} failed ({type(error.orig).__name__}{detail}): {_cure(error.orig)}"
+    cure = _UNLOCK if "database is locked" in said else _cure(error.orig)
+    return f"{store!r} failed ({type(error.orig).__name__}{detail}): {cure}"
 
 
 def is_deadlock(error: BaseException | None) -> bool:
@@ -59,6 +66,8 @@ def _cure(error: BaseException) -> str:
         return _RIGHTS
     if code in _NO_SCHEMA:
         return "create the schema, or name another one"
+    if code in _LOCKED:
+        return _UNLOCK
     if code in _TOO_LONG:
         return "raise max_allowed_packet of the server, then run again"
     return "check the database, then run again"

@@ -100,7 +100,6 @@ PROOFS: dict[str, Proof] = {
         "within a commit",
         "others wait for its lock, up to 30 seconds, then get a StateError that says so; once awake it ends well",
         leases.asleep_in_a_commit,
-        kept_in="sqlite",
     ),
     "lease renewed": Proof(
         "a run takes longer than its lease",
@@ -160,7 +159,7 @@ PROOFS: dict[str, Proof] = {
 """By name."""
 
 SCENE_NAMES = tuple(SCENES)
-LEASES = ("two at once", "race", "asleep too long", "lease renewed", "clock set back")
+LEASES = ("two at once", "race", "asleep too long", "asleep in a commit", "lease renewed", "clock set back")
 
 
 def at_each_place(name: str) -> Callable[..., None]:

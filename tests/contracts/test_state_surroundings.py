@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from sqlalchemy import create_engine, event, inspect, text
 
-from mlconnector_sdk.state import SQLStateStore
-from tests.contracts._state_databases import DATABASES, ENTRY, opened, use
+from mlconnector_sdk.errors import StateError
+from mlconnector_sdk.state import SQLStateStore, _database as reached
+from tests.contracts._state_databases import DATABASES, ENTRY, HOUR, NOW, opened, use
 
 
 @pytest.fixture(name="database", params=DATABASES)
@@ -70,3 +73,44 @@ def test_a_callers_transaction_is_its_own(database):
         assert [2] == list(connection.scalars(text(f"SELECT id FROM {database.prefix}own")))
     assert [ENTRY] == list(store.audit("acme"))
     engine.dispose()
+
+
+def test_nobody_waits_for_a_lock_without_end(database, monkeypatch):
+    """Who meets the lock of a process that hangs is told so in the end, and can go on when that process is gone."""
+    monkeypatch.setattr(reached, "_BUSY_SECONDS", 0.2)
+    # MariaDB has a limit of its own, in whole seconds.
+    brief = {"init_command": "SET innodb_lock_wait_timeout = 1"} if database.name == "mariadb" else {}
+    engine = create_engine(database.url, connect_args=brief) if brief else reached.open_engine(database.url)
+    store = SQLStateStore(engine, table_prefix=database.prefix)
+    store.release(store.acquire("acme", "hangs", now=NOW, duration=HOUR))
+
+    with database.engine.connect() as hangs:
+        hangs.execute(text(f"UPDATE {database.prefix}leases SET expires_at = 0"))
+        with pytest.raises(StateError, match=r"lock.* for too long"):
+            store.acquire("acme", "worker", now=NOW, duration=HOUR)
+
+    assert 2 == store.acquire("acme", "worker", now=NOW, duration=HOUR).fencing
+    engine.dispose()
+
+
+if "MLCONNECTOR_POSTGRES_URL" in os.environ:
+
+    @pytest.mark.server
+    @pytest.mark.parametrize(("set_by_caller", "within"), [("0", "30s"), ("7s", "7s")])
+    def test_the_limit_of_a_session_stays(set_by_caller, within, tmp_path):
+        """PostgreSQL is asked for a limit within the store's own transactions only, and where a caller set none."""
+        with opened("postgresql", tmp_path) as database:
+            engine = create_engine(database.url, connect_args={"options": f"-c lock_timeout={set_by_caller}"})
+            store, seen = SQLStateStore(engine, table_prefix=database.prefix), []
+            store.mark("acme", "customers")
+
+            @event.listens_for(engine, "commit")
+            def _look(connection):
+                seen.append(connection.exec_driver_sql("SHOW lock_timeout").scalar_one())
+
+            store.acquire("acme", "worker", now=NOW, duration=HOUR)
+
+            assert [within] == seen
+            with engine.connect() as connection:
+                assert set_by_caller == connection.exec_driver_sql("SHOW lock_timeout").scalar_one()
+            engine.dispose()
