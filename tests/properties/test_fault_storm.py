@@ -26,6 +26,9 @@ from tests.properties._storm_truth import Document, Person, Truth, is_address
 from tests.scenarios._worlds import World
 
 ADDRESSES = [f"{name}@harbor-pumps.com" for name in ("ann", "bob", "cem", "dot", "eve", "fay", "gus", "hal")]
+FRESH = [f"moved{number}@harbor-pumps.com" for number in range(8)]
+"""Addresses that records move to and nobody begins with, so that many a move concerns nobody else."""
+
 NO_ADDRESSES = [None, "not an address"]
 STRANGERS = ("first@quillpaper.com", "second@quillpaper.com")
 PATIENCE = RetryPolicy(first_wait=0, longest_wait=0, within=1)
@@ -106,8 +109,9 @@ class Storm(RuleBasedStateMachine):
         self.policy = SyncPolicy(inactive=inactive, shared_email=shared, reactivated="resubscribe", most_leaving=1)
         self.source_settings = {"page_size": page_size, "retry": PATIENCE}
         if self.system == "acumatica" and by_token:
-            login = {"username": "sync", "password": "correct horse"}
-            auth = OAuth2Password(client_id=CLIENT_ID, client_secret=CLIENT_SECRET, **login)
+            auth = OAuth2Password(
+                client_id=CLIENT_ID, client_secret=CLIENT_SECRET, username="sync", password="correct horse"
+            )
             self.source_settings["auth"] = auth
         for number, address in enumerate(ADDRESSES[:5]):
             self.add_customer(address, 1)
@@ -154,7 +158,7 @@ class Storm(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: self.truth.of("customers"))
-    @rule(pick=st.integers(0, 99), address=st.sampled_from([*ADDRESSES, *ADDRESSES, *NO_ADDRESSES]))
+    @rule(pick=st.integers(0, 99), address=st.sampled_from([*FRESH, *FRESH, *ADDRESSES, *NO_ADDRESSES]))
     def change_address(self, pick: int, address: str | None) -> None:
         person = self.customer(pick)
         self.world.erp.set_email(person.key, address)
@@ -213,17 +217,25 @@ class Storm(RuleBasedStateMachine):
 
     # -- the people ----------------------------------------------------------------------------------------------
 
-    @rule(address=st.sampled_from(ADDRESSES))
-    def unsubscribe(self, address: str) -> None:
-        member = self.world.mailchimp.members.get(address)
+    def member(self, pick: int) -> tuple[str, Any]:
+        """Where one of the records says that a member is, and who is there."""
+        everybody = list(self.truth.people.values())
+        address = everybody[pick % len(everybody)].address or ""
+        return address, self.world.mailchimp.members.get(address)
+
+    @precondition(lambda self: self.truth.people)
+    @rule(pick=st.integers(0, 99))
+    def unsubscribe(self, pick: int) -> None:
+        address, member = self.member(pick)
         if member is not None and member.status == "subscribed":
             self.world.mailchimp.unsubscribe(address)
             self.truth.leave(address, str(member.merge_fields.get("ERPID")))
             self.tell("unsubscribe", address)
 
-    @rule(address=st.sampled_from(ADDRESSES))
-    def bounce(self, address: str) -> None:
-        member = self.world.mailchimp.members.get(address)
+    @precondition(lambda self: self.truth.people)
+    @rule(pick=st.integers(0, 99))
+    def bounce(self, pick: int) -> None:
+        address, member = self.member(pick)
         if member is not None and member.status == "subscribed":
             self.world.mailchimp.clean(address)
             self.truth.bounced.add(address)
@@ -284,7 +296,9 @@ class Storm(RuleBasedStateMachine):
         self.operate(lambda engine: engine.plan(full=full), breaks)
         assert (self.world.mailchimp.snapshot(), self.kept()) == before
 
-    @rule(address=st.sampled_from(ADDRESSES), kind=st.sampled_from(["schema", "fake", "signups", "server"]))
+    @rule(
+        address=st.sampled_from([*ADDRESSES[:5], *FRESH]), kind=st.sampled_from(["schema", "fake", "signups", "server"])
+    )
     def poison(self, address: str, kind: str) -> None:
         """Mailchimp refuses whatever concerns an address, until it is cured."""
         self.world.mailchimp.poison(address, kind)
@@ -294,7 +308,7 @@ class Storm(RuleBasedStateMachine):
     def mend(self) -> None:
         for fake in (self.world.erp.fake, self.world.mailchimp):
             fake.faults.clear()
-        for address in ADDRESSES:
+        for address in [*ADDRESSES, *FRESH]:
             self.world.mailchimp.cure(address)
         self.poisoned = False
 
@@ -355,7 +369,7 @@ class Storm(RuleBasedStateMachine):
 
     def statuses_now(self) -> dict[str, str]:
         members = self.world.mailchimp.members
-        return {address: members[address].status for address in ADDRESSES if address in members}
+        return {address: members[address].status for address in [*ADDRESSES, *FRESH] if address in members}
 
     # -- what must hold ------------------------------------------------------------------------------------------
 
@@ -368,7 +382,7 @@ class Storm(RuleBasedStateMachine):
                 [state.mark("acme", stream) for stream in streams],
                 [link for stream in streams for link in state.all_links("acme", stream)],
                 list(state.dead_letters("acme")),
-                state.suppressions("acme", ADDRESSES),
+                state.suppressions("acme", [*ADDRESSES, *FRESH]),
             )
         finally:
             state.close()
@@ -388,8 +402,9 @@ class Storm(RuleBasedStateMachine):
                         assert key in links or key in letters, f"the mark of {stream} has passed {key}"
                 for person in self.truth.of(stream):
                     link = links.get(person.key)
-                    seen = person.changed_at <= mark.value and person.key not in letters and link is not None
-                    if seen and person.wants_mail and is_address(person.address):
+                    if link is None or person.key in letters or person.changed_at > mark.value:
+                        continue
+                    if person.wants_mail and is_address(person.address):
                         assert link.address == person.address, f"the mark of {stream} has passed a change of {link}"
         finally:
             state.close()
@@ -458,8 +473,8 @@ class Storm(RuleBasedStateMachine):
 def storm_over(system: str, *, examples: int, **options: Any) -> Any:
     """The test case of one ERP."""
     name = "".join(part.capitalize() for part in system.split())
-    machine = type(f"Storm{name}", (Storm,), {"system": system, "options": options, "__module__": __name__})
-    case = machine.TestCase
+    machine: Any = type(f"Storm{name}", (Storm,), {"system": system, "options": options, "__module__": __name__})
+    case: Any = machine.TestCase
     case.settings = settings(
         max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
     )
@@ -468,8 +483,8 @@ def storm_over(system: str, *, examples: int, **options: Any) -> Any:
 
 # Whoever dies does not log off; the ERP has room for those whose session has not expired yet.
 TestStormOverAcumatica = storm_over(
-    "acumatica", examples=8, seats=1000, client_id=CLIENT_ID, client_secret=CLIENT_SECRET
+    "acumatica", examples=6, seats=1000, client_id=CLIENT_ID, client_secret=CLIENT_SECRET
 )
 TestStormOverSage300 = storm_over("sage300", examples=4)
 TestStormOverSage100 = storm_over("sage100 agent", examples=4)
-TestStormOverSyspro = storm_over("syspro odata", examples=4)
+TestStormOverSyspro = storm_over("syspro odata", examples=3)
