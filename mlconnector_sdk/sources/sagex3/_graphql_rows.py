@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 import attrs
@@ -21,6 +22,9 @@ MORE = "$more"
 
 _LINE = {"ITMREF": None}
 """By this member lines are known, with or without a product."""
+
+_NO_PART: Row = {}
+"""Stands for a part that a node does not have."""
 
 
 @attrs.frozen(kw_only=True)
@@ -62,23 +66,38 @@ class Shape:
         repr=False,
         default=attrs.Factory(lambda self: list_text(self.plan, self.selection), takes_self=True),
     )
+    _values: _Values = attrs.field(
+        init=False, repr=False, default=attrs.Factory(lambda self: _Values(self.plan.fields), takes_self=True)
+    )
+    _line_values: _Values = attrs.field(
+        init=False,
+        repr=False,
+        default=attrs.Factory(lambda self: _Values(self.plan.lines.fields if self.plan.lines else ()), takes_self=True),
+    )
+    _collections: tuple[tuple[tuple[Step, ...], Selection], ...] = attrs.field(
+        init=False,
+        repr=False,
+        default=attrs.Factory(lambda self: tuple(_collections_in((), self.selection)), takes_self=True),
+    )
 
     def row(self, node: Row) -> Row:
         """A node as a row; where something of it was cut off, the node is kept in it."""
         plan = self.plan
-        row = {"_id": node.get("_id"), **_fields(plan.fields, node)}
+        row = {"_id": node.get("_id"), **self._values.of(node)}
         if plan.lines is not None:
             lines = _below(node, (plan.lines.step,))
-            row[plan.lines.name] = [
-                {**_LINE, **_fields(plan.lines.fields, line)} for line in lines if isinstance(line, dict)
-            ]
-        if next(self.cut_off(node), None) is not None:
+            row[plan.lines.name] = [{**_LINE, **self._line_values.of(line)} for line in lines if isinstance(line, dict)]
+        if self._collections and next(self.cut_off(node), None) is not None:
             row[MORE] = node
         return row
 
     def cut_off(self, node: Mapping[str, Any]) -> Iterator[tuple[tuple[Step, ...], Selection]]:
         """The collections of a node that go on, each as the way to it and what is read of its rows."""
-        yield from _going_on((), self.selection, node)
+        for way, below in self._collections:
+            part = part_at(node, way)
+            info = part.get("pageInfo") if isinstance(part, dict) else None
+            if isinstance(info, dict) and info.get("hasNextPage") is True:
+                yield way, below
 
 
 def with_rest(node: Row, way: Sequence[Step], rows: Sequence[Row]) -> Row:
@@ -96,47 +115,66 @@ def part_at(read: Any, way: Sequence[Step]) -> Any:
     return read.get("query") if isinstance(read, dict) else None
 
 
-def _going_on(
-    way: tuple[Step, ...], chosen: Selection, node: Mapping[str, Any]
-) -> Iterator[tuple[tuple[Step, ...], Selection]]:
+def _collections_in(way: tuple[Step, ...], chosen: Selection) -> Iterator[tuple[tuple[Step, ...], Selection]]:
+    """Those that are reached without going through another one."""
     for step, below in chosen.items():
-        inner = node.get(step.name)
-        if not below or not isinstance(inner, dict):
-            continue
-        if not step.many:
-            yield from _going_on((*way, step), below, inner)
-            continue
-        info = (inner.get("query") or {}).get("pageInfo")
-        if isinstance(info, dict) and info.get("hasNextPage") is True:
+        if step.many:
             yield (*way, step), below
+        else:
+            yield from _collections_in((*way, step), below)
 
 
-def _fields(fields: Sequence[Field], node: Mapping[str, Any]) -> Row:
-    return {field.code: _value(field, node) for field in fields}
+class _Values:
+    """Reads fields of nodes. What lies on the way to several of them is looked up once."""
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        self._codes = [field.code for field in fields]
+        self._numbers: dict[tuple[str, ...], int] = {(): 0}
+        # Each part of a node by the number of the part that holds it, and its name there.
+        self._parts: list[tuple[int, str]] = []
+        self._plain = [
+            (field.code, self._number(field.places[0].steps), field.places[0].leaves)
+            for field in fields
+            if field.is_plain
+        ]
+        self._several = [
+            (field.code, [self._occurrence(place) for place in field.places]) for field in fields if not field.is_plain
+        ]
+
+    def of(self, node: Mapping[str, Any]) -> Row:
+        """The values by code; `None` where there is none."""
+        parts: list[Mapping[str, Any]] = [node]
+        for holder, name in self._parts:
+            part = parts[holder].get(name)
+            parts.append(part if isinstance(part, dict) else _NO_PART)
+        row: Row = dict.fromkeys(self._codes)
+        for code, number, leaves in self._plain:
+            row[code] = _filled(leaves, parts[number])
+        for code, occurrences in self._several:
+            row[code] = [
+                _filled(leaves, one)
+                for number, steps, leaves in occurrences
+                for one in _below(parts[number], steps)
+                if isinstance(one, dict) and one is not _NO_PART
+            ]
+        return row
+
+    def _number(self, steps: Sequence[Step]) -> int:
+        way = tuple(step.name for step in steps)
+        if way not in self._numbers:
+            self._parts.append((self._number(steps[:-1]), way[-1]))
+            self._numbers[way] = len(self._parts)
+        return self._numbers[way]
+
+    def _occurrence(self, place: Place) -> tuple[int, tuple[Step, ...], tuple[str, ...]]:
+        """The part to begin at, the way from there through collections, and what then holds the value."""
+        single = tuple(takewhile(lambda step: not step.many, place.steps))
+        return self._number(single), place.steps[len(single) :], place.leaves
 
 
-def _value(field: Field, node: Mapping[str, Any]) -> Any:
-    if field.is_plain:
-        return _plain(field.places[0], node)
-    return [value for place in field.places for value in _at(place, node)]
-
-
-def _plain(place: Place, node: Mapping[str, Any]) -> Any:
-    at: Any = node
-    for step in place.steps:
-        at = at.get(step.name)
-        if not isinstance(at, dict):
-            return None
-    return _filled(place, at)
-
-
-def _at(place: Place, node: Mapping[str, Any]) -> list[Any]:
-    return [_filled(place, one) for one in _below(node, place.steps) if isinstance(one, dict)]
-
-
-def _filled(place: Place, node: Mapping[str, Any]) -> Any:
+def _filled(leaves: Sequence[str], node: Mapping[str, Any]) -> Any:
     value = None
-    for leaf in place.leaves:
+    for leaf in leaves:
         value = node.get(leaf)
         if value is not None and value != "":
             break
