@@ -73,7 +73,13 @@ class HeldLease:
     ) -> None:
         self._done.set()
         self._renewer.join()
-        self._state.release(self._lease)
+        try:
+            self._state.release(self._lease)
+        except Exception as second:
+            if error is None:
+                raise
+            # What ended the run matters more; the lease runs out by itself.
+            log.warning("the lease could not be released: %s", getattr(second, "reason", type(second).__name__))
 
     def _renew_until_done(self) -> None:
         while not self._done.wait(self._duration.total_seconds() / 3):
