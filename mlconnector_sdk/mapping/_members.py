@@ -137,7 +137,11 @@ class MemberPayload:
 
 
 class MemberMapper:
-    """A `MemberMapping` made ready for one audience: sources resolved, types known. Cheap per record."""
+    """A `MemberMapping` made ready for one audience: sources resolved, types known. Cheap per record.
+
+    Attributes:
+        settings: all but the record that a payload depends on; `None` when functions of the caller's are part of it.
+    """
 
     def __init__(self, mapping: MemberMapping, audience: Audience) -> None:
         known = {field.tag: field for field in audience.missing} | dict(audience.merge_fields)
@@ -157,6 +161,8 @@ class MemberMapper:
         self._language = _getter(mapping.language, "language", mapping) if mapping.language else None
         self._include = mapping.include
         self.owned_prefix = mapping.owned_prefix
+        fields = [known.get(tag, wanted[tag]) for tag in mapping.merge_fields]
+        self.settings = _settings(mapping, fields, audience.interests)
 
     def includes(self, party: Party) -> bool:
         """Whether the caller's filter wants this record."""
@@ -203,6 +209,15 @@ class MemberMapper:
         if not self._tags:
             return ()
         return tuple(tag for getter in self._tags for tag in getter(party))
+
+
+def _settings(mapping: MemberMapping, fields: Sequence[MergeField], interests: Mapping[str, str]) -> bytes | None:
+    forms = [(f.tag, f.type, f.options.get("phone_format") == "US", f.options.get("choices")) for f in fields]
+    try:
+        return json_bytes([attrs.asdict(mapping), forms, dict(interests)])
+    except (TypeError, ValueError):
+        # Functions have no form in JSON.
+        return None
 
 
 def _merge_reader(source: FieldSource, field: MergeField, mapping: MemberMapping) -> Callable[[Party], Any]:

@@ -56,6 +56,7 @@ class Decision:
         news: something changed against what the state holds, so it is written down.
         replayed: it was loaded again on purpose, so whatever waited for it is done with.
         data: of a replay, whose data it was made from.
+        digest: of the record, by which it is recognised the next time; `""` if it cannot be.
         attempts: how often it was sent, repeats after faults included; 0: it was not.
     """
 
@@ -74,6 +75,7 @@ class Decision:
     news: bool = True
     replayed: bool = False
     data: ReplayedFrom = ""
+    digest: str = ""
     attempts: int = 0
     status_code: int | None = None
     request_id: str | None = None

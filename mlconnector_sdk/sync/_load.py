@@ -14,13 +14,24 @@ import attrs
 from .._stopping import StopRequest, carried, stoppable
 from ..cursors import HighWaterMark
 from ..errors import UnavailableError
-from ..models import AuditEntry, Checkpoint, DeadLetter, Link, Record, ReplayedFrom, UnreadableRow, WriteResult
+from ..models import (
+    AuditEntry,
+    Checkpoint,
+    DeadLetter,
+    Link,
+    OutcomeKind,
+    Record,
+    ReplayedFrom,
+    UnreadableRow,
+    WriteResult,
+)
 from ..protocols import Clock, Sink, StateStore
 from ._backfill import Backfill, NoteKey
 from ._decision import Decision
 from ._intents import notes_of_intents
 from ._leaving import Finding
 from ._report import StreamReport
+from ._seen import Recognition, Recognized, is_lasting
 from ._takeover import TAKEOVER, heir_letter
 
 __all__ = ["Batch", "Decider", "Loader", "Reloaded"]
@@ -30,9 +41,14 @@ _GATHERED = 8
 
 
 class Decider(Protocol):
-    """Members and orders differ in this, and only in this."""
+    """Members and orders differ in this, and only in this.
+
+    Attributes:
+        recognition: tells which records are as they were and need no decision; `None` where all need one.
+    """
 
     stream: str
+    recognition: Recognition | None
 
     def draft(self, records: Iterable[Any]) -> list[Any]: ...
 
@@ -65,11 +81,13 @@ class Batch:
     """A batch under way: its decisions, what it touches, and the answers still to come.
 
     Attributes:
+        known: how those of its records count that are as they were.
         answers: `None` while its writes wait for further batches.
         dropped: notes that its checkpoint is the last to need.
     """
 
     decisions: list[Decision]
+    known: Sequence[tuple[OutcomeKind, str]] = ()
     claims: set[str] = attrs.field(repr=False)
     answers: list[Future[list[WriteResult]]] | None = None
     mark: HighWaterMark | None
@@ -151,22 +169,30 @@ class Loader:
             TransientError: the far side is down; everything before the failing batch is committed.
             MassLeaveError: the batch was weighed and found too heavy; nothing of it was written.
         """
-        drafts = decider.draft(records)
+        found = self._recognized(decider, records)
+        drafts = decider.draft(found.unknown)
         claims = decider.claims(drafts)
         if any(claims & batch.claims for batch in self._under_way):
             self.drain(decider, report)
             claims = decider.claims(drafts)
         decisions = decider.decide(drafts, self._clock.now())
-        for decision in decisions if data else ():
-            decision.data = data.get(decision.key, "")
+        for decision in decisions if data or found.digests else ():
+            decision.data, decision.digest = data.get(decision.key, ""), found.digests.get(decision.key, "")
         if self._weigh is not None:
             self._weigh(decisions)
         dropped = self._note_intents(decisions)
-        self._under_way.append(Batch(decisions=decisions, claims=claims, mark=mark, dropped=dropped))
+        batch = Batch(decisions=decisions, known=found.known, claims=claims, mark=mark, dropped=dropped)
+        self._under_way.append(batch)
         if self._backfill is None:
             self._launch(decider)
         while self._under_way and (len(self._under_way) >= self._in_flight or self._under_way[0].done):
             self._finish_oldest(decider, report)
+
+    def _recognized(self, decider: Decider, records: Sequence[Any]) -> Recognized:
+        if decider.recognition is None:
+            return Recognized(list(records), {}, [])
+        busy = set().union(*(batch.claims for batch in self._under_way))
+        return decider.recognition.of(records, lambda key: f"{decider.stream}:{key}" in busy)
 
     def _note_intents(self, decisions: Sequence[Decision]) -> tuple[NoteKey, ...]:
         """Write down whom this batch takes off, before it is done; returns the notes that its checkpoint drops."""
@@ -230,6 +256,8 @@ class Loader:
         for decision in batch.decisions:
             assert decision.outcome is not None
             report.count(decision.outcome, decision.reason, replayed=decision.data)
+        for outcome, reason in batch.known:
+            report.count(outcome, reason)
         self._committed(report, batch.decisions)
 
     def _results(self, batch: Batch) -> list[WriteResult]:
@@ -272,6 +300,7 @@ class Loader:
             settled=tuple(sorted(settled)),
             suppressions=tuple(d.suppression for d in news if d.suppression is not None),
             dropped=batch.dropped,
+            seen={(d.stream, d.key): d.digest for d in batch.decisions if d.digest and is_lasting(d)},
             scrubbed=tuple((d.stream, d.key) for d in news if d.reason == "erased"),
             audit=tuple(self._audit_entry(d, tried.get((d.stream, d.key)), now) for d in news),
         )
@@ -328,7 +357,7 @@ class Loader:
 
 
 def _is_written_down(decision: Decision) -> bool:
-    return decision.news or _had_letter(decision)
+    return decision.news or _had_letter(decision) or (bool(decision.digest) and is_lasting(decision))
 
 
 def _had_letter(decision: Decision) -> bool:

@@ -52,7 +52,9 @@ from ._leaving import (
     tags_only,
 )
 from ._neighbourhood import Neighbourhood
+from ._seen import recognition
 from ._segments import disowned, hanging_on, inherited, permission_wishes, permissions_of, stale_tags, untagging
+from ._takeover import name_heirs
 
 __all__ = ["MemberDecider", "Purpose"]
 
@@ -91,6 +93,8 @@ class MemberDecider:
         self._pipeline = pipeline
         self._force = force
         self._purpose = purpose
+        wants_all = force or purpose
+        self.recognition = None if wants_all else recognition(stream, mapper, policy, audience, state, pipeline)
         self._before: dict[str, Link] = {}
         self._now: datetime | None = None
         self._claimed: set[str] = set()
@@ -487,12 +491,4 @@ class MemberDecider:
 
     def finish(self, decisions: Sequence[Decision]) -> None:
         """Where the record that was to speak for an address died, the next one in the batch takes over."""
-        sharing = [d for d in decisions if d.reason == "shared_address" and d.link is not None]
-        if not sharing:
-            return
-        for dead in (d for d in decisions if d.outcome == "dead" and isinstance(d.write, MemberWrite)):
-            assert isinstance(dead.write, MemberWrite)
-            address = dead.write.address
-            heir = next((d for d in sharing if d.link is not None and d.link.address == address), None)
-            if heir is not None:
-                dead.takeover = (heir.stream, heir.key)
+        name_heirs(decisions)

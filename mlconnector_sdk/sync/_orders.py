@@ -15,6 +15,7 @@ from ..policy import SyncPolicy
 from ..protocols import Sink, StateStore
 from ._backfill import PRODUCTS
 from ._decision import Decision, Draft, raw_fingerprint, unreadable
+from ._seen import Recognition
 
 __all__ = ["OrderDecider", "placed_on"]
 
@@ -33,6 +34,8 @@ class OrderDecider:
     """
 
     stream = "orders"
+    # What an order becomes depends on its customer as well.
+    recognition: Recognition | None = None
 
     def __init__(
         self,

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import attrs
 
-from ..models import Checkpoint, DeadLetter, Link
+from ..models import Checkpoint, DeadLetter, Link, MemberWrite
 from ..protocols import Clock, StateStore
+from ._decision import Decision
 from ._segments import inherited
 
-__all__ = ["TAKEOVER", "heir_letter", "pass_on"]
+__all__ = ["TAKEOVER", "heir_letter", "name_heirs", "pass_on"]
 
 TAKEOVER = "takeover"
 """Reason of the dead letter that stands, durably, for "this record speaks for its address now: write it next"."""
@@ -73,3 +74,16 @@ def _next_heirs(
     for address, links in state.links_to(pipeline, sorted(known)).items():
         others = [k for k in links if (k.stream, k.key) not in passed_over and k.reason == "shared_address"]
         yield from (inherited(heir, known[address]) for heir in others[:1])
+
+
+def name_heirs(decisions: Sequence[Decision]) -> None:
+    """Where the record that was to speak for an address died, the next one of the batch is to take over."""
+    sharing = [d for d in decisions if d.reason == "shared_address" and d.link is not None]
+    if not sharing:
+        return
+    for dead in (d for d in decisions if d.outcome == "dead" and isinstance(d.write, MemberWrite)):
+        assert isinstance(dead.write, MemberWrite)
+        address = dead.write.address
+        heir = next((d for d in sharing if d.link is not None and d.link.address == address), None)
+        if heir is not None:
+            dead.takeover = (heir.stream, heir.key)

@@ -34,7 +34,7 @@ class SeenContract(NoteContract):
         assert {"C1": _LINK} == store.links("acme", "customers", ["C1"])
 
     def test_what_is_seen_later_counts(self, store: StateStore, lease: Lease) -> None:
-        """A digest alone replaces the earlier one and leaves its link as it is; where there is no link it is nothing."""
+        """A digest alone replaces the earlier one and leaves its link as it is; without a link it is nothing."""
         commit(store, lease, links=(_LINK,), seen={("customers", "C1"): "d1"})
         commit(store, lease, seen={("customers", "C1"): "d2", ("customers", "C9"): "d9"})
 
