@@ -378,9 +378,17 @@ class StateStore(Protocol):
         ...
 
     def dead_letters(
-        self, pipeline: str, *, stream: str | None = None, keys: Sequence[str] | None = None
+        self,
+        pipeline: str,
+        *,
+        stream: str | None = None,
+        keys: Sequence[str] | None = None,
+        reason: str | None = None,
     ) -> Iterator[DeadLetter]:
-        """Dead letters in order of stream and key, without holding them all in memory."""
+        """Dead letters in order of stream and key, without holding them all in memory.
+
+        All of them, or those of a stream, of some records, for one reason; those that are not asked for cost little.
+        """
         ...
 
     def notes(self, pipeline: str, kind: str, *, keys: Sequence[str] | None = None) -> Iterator[Note]:

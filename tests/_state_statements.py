@@ -61,6 +61,7 @@ CALLS: dict[str, Callable[[SQLStateStore], object]] = {
     "dead letters": lambda store: list(store.dead_letters("acme")),
     "dead letters by stream": lambda store: list(store.dead_letters("acme", stream="customers")),
     "dead letters by key": lambda store: list(store.dead_letters("acme", stream="customers", keys=_KEYS)),
+    "dead letters by reason": lambda store: list(store.dead_letters("acme", reason="takeover")),
     "notes": lambda store: list(store.notes("acme", "receipt")),
     "notes by key": lambda store: list(store.notes("acme", "receipt", keys=_KEYS)),
     "audit": lambda store: list(store.audit("acme")),

@@ -13,6 +13,7 @@ from ..errors import LeaseHeldError, LeaseLostError, StateError
 from ..models import AuditEntry, Checkpoint, DeadLetter, Lease, Link, Note, Pruned, Seen, Suppression
 from ._rows import (
     AUDIT_COLUMNS,
+    DEAD_LETTER_COLUMNS,
     LINK_COLUMNS,
     PARTY_STREAMS,
     CheckpointRows,
@@ -35,6 +36,7 @@ from ._rows import (
 __all__ = ["MemoryStateStore"]
 
 _AUDIT_AT = AUDIT_COLUMNS.index("at")
+_DEAD_REASON = DEAD_LETTER_COLUMNS.index("reason")
 _LINK_REASON = LINK_COLUMNS.index("reason")
 
 
@@ -193,14 +195,21 @@ class MemoryStateStore:
         return load_suppressions(rows, places)
 
     def dead_letters(
-        self, pipeline: str, *, stream: str | None = None, keys: Sequence[str] | None = None
+        self,
+        pipeline: str,
+        *,
+        stream: str | None = None,
+        keys: Sequence[str] | None = None,
+        reason: str | None = None,
     ) -> Iterator[DeadLetter]:
         """See `StateStore.dead_letters`."""
         wanted = None if keys is None else set(keys)
         with self._lock:
             rows = sorted(self._state(pipeline).dead_letters.items())
         for (its_stream, its_key), row in rows:
-            if stream in (None, its_stream) and (wanted is None or its_key in wanted):
+            if stream not in (None, its_stream) or reason not in (None, row[_DEAD_REASON]):
+                continue
+            if wanted is None or its_key in wanted:
                 yield load_dead_letter(row[1:])
 
     def notes(self, pipeline: str, kind: str, *, keys: Sequence[str] | None = None) -> Iterator[Note]:

@@ -15,6 +15,7 @@ import attrs
 from sqlalchemy import (
     URL,
     Column,
+    ColumnElement,
     Connection,
     Engine,
     Row as SQLRow,
@@ -53,7 +54,7 @@ from ._rows import (
     require_secret_name,
     suppression_places,
 )
-from ._schema import Tables
+from ._schema import Tables, kept_text
 from ._sealing import Sealer, reseal
 from ._vault import exchange, load_sealed
 from ._writes import CheckpointWriter
@@ -223,22 +224,30 @@ class SQLStateStore:
         return load_suppressions(self._look_up(self._look_ups.suppressions, [*places], known), places)
 
     def dead_letters(
-        self, pipeline: str, *, stream: str | None = None, keys: Sequence[str] | None = None
+        self,
+        pipeline: str,
+        *,
+        stream: str | None = None,
+        keys: Sequence[str] | None = None,
+        reason: str | None = None,
     ) -> Iterator[DeadLetter]:
         """See `StateStore.dead_letters`."""
         c = self._tables.dead_letters.c
-        wanted = select(*columns_of(c, DEAD_LETTER_COLUMNS)).where(c.pipeline == pipeline)
+        meant = [c.pipeline == pipeline, *([] if reason is None else [c.reason == kept_text(reason)])]
+        wanted = select(*columns_of(c, DEAD_LETTER_COLUMNS)).where(*meant)
         load = partial(load_dead_letter, pipeline=pipeline, unseal=self._sealer.unseal)
-        for name in self._dead_streams(pipeline) if stream is None else [stream]:
+        for name in self._dead_streams(*meant) if stream is None else [stream]:
             of_stream = wanted.where(c.stream == name)
             chunks = [of_stream] if keys is None else [of_stream.where(c.key.in_(chunk)) for chunk in _chunked(keys)]
             for chunk in chunks:
-                yield from map(load, self._in_chunks(chunk, c.key))
+                # Some databases compare words loosely.
+                rows = (row for row in self._in_chunks(chunk, c.key) if reason in (None, row.reason))
+                yield from map(load, rows)
 
-    def _dead_streams(self, pipeline: str) -> Sequence[str]:
+    def _dead_streams(self, *meant: ColumnElement[bool]) -> Sequence[str]:
         c = self._tables.dead_letters.c
         with self._reading() as connection:
-            streams = select(c.stream).where(c.pipeline == pipeline).distinct().order_by(c.stream)
+            streams = select(c.stream).where(*meant).distinct().order_by(c.stream)
             return connection.scalars(streams).all()
 
     def notes(self, pipeline: str, kind: str, *, keys: Sequence[str] | None = None) -> Iterator[Note]:

@@ -129,14 +129,21 @@ class StateOverlay:
         return {address: held for address, held in merged.items() if held is not None}
 
     def dead_letters(
-        self, pipeline: str, *, stream: str | None = None, keys: Sequence[str] | None = None
+        self,
+        pipeline: str,
+        *,
+        stream: str | None = None,
+        keys: Sequence[str] | None = None,
+        reason: str | None = None,
     ) -> Iterator[DeadLetter]:
         wanted = None if keys is None else set(keys)
-        for letter in self._state.dead_letters(pipeline, stream=stream, keys=keys):
+        for letter in self._state.dead_letters(pipeline, stream=stream, keys=keys, reason=reason):
             if (letter.stream, letter.key) not in self._letters:
                 yield letter
         for (of, key), new in sorted(self._letters.items(), key=lambda item: item[0]):
-            if new is not None and stream in {None, of} and (wanted is None or key in wanted):
+            if new is None or stream not in {None, of} or reason not in {None, new.reason}:
+                continue
+            if wanted is None or key in wanted:
                 yield new
 
     def all_links(self, pipeline: str, stream: str) -> Iterator[Link]:

@@ -404,7 +404,7 @@ class Run:
         """
         parts = self._parts
         while not self._stop.is_set():
-            waiting = [letter for letter in parts.state.dead_letters(parts.name) if letter.reason == TAKEOVER]
+            waiting = list(parts.state.dead_letters(parts.name, reason=TAKEOVER))
             by_stream: dict[StreamName, list[DeadLetter]] = {
                 stream: heirs
                 for stream in parts.source.streams

@@ -38,12 +38,10 @@ class Selection:
 
     def letters(self, state: StateStore, pipeline: str, *, stream: str | None = None) -> Iterator[DeadLetter]:
         """The dead letters, of one stream or of all that are meant, in order of stream and key."""
-        found = state.dead_letters(pipeline, stream=stream or self.stream, keys=self.keys)
+        found = state.dead_letters(pipeline, stream=stream or self.stream, keys=self.keys, reason=self.reason)
         return (letter for letter in found if self._means(letter))
 
     def _means(self, letter: DeadLetter) -> bool:
-        if self.reason not in {None, letter.reason}:
-            return False
         if self.run is not None and self.run not in {letter.first_job_id, letter.job_id}:
             return False
         return any(map(self._covers, (letter.first_at, letter.last_at)))

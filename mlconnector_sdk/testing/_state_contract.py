@@ -264,6 +264,16 @@ class StateStoreContract(ErasureContract):
         assert [("customers", "C2")] == places(stream="customers", keys=["C2", "C1"])
         assert [] == places(keys=[])
 
+    def test_dead_letters_by_reason(self, store: StateStore, lease: Lease) -> None:
+        """Dead letters of one reason, spelt exactly so, alone or with a stream and keys."""
+        letters = [_dead("C1", reason="takeover"), _dead("C2", "orders", reason="takeover")]
+        others = (_dead("C3"), _dead("C4", reason="Takeover"), _dead("C5", reason="takeover "))
+        commit(store, lease, dead_letters=(*letters, *others))
+
+        assert letters == list(store.dead_letters("acme", reason="takeover"))
+        assert letters[1:] == list(store.dead_letters("acme", stream="orders", keys=["C2", "C3"], reason="takeover"))
+        assert [] == list(store.dead_letters("acme", reason="none\0"))
+
     def test_suppressions_are_replaced_and_lifted(self, store: StateStore, lease: Lease) -> None:
         """A suppression holds until lifted; one committed again replaces the earlier one."""
         a, b = (Suppression(address=f"{n}@x", reason="unsubscribed", origin="mailchimp", at=NOW) for n in "ab")
@@ -459,14 +469,9 @@ class StateStoreContract(ErasureContract):
         lease = store.acquire("acme", "worker", now=NOW, duration=HOUR)
         mark = HighWaterMark(stream="customers", value=NOW)
         suppression = Suppression(address="s@x", reason="r", origin="o", at=NOW)
+        dead, audit = (_dead("C9"),), (_entry("C1"),)
         commit(
-            store,
-            lease,
-            mark=mark,
-            links=some_links(3),
-            dead_letters=(_dead("C9"),),
-            suppressions=(suppression,),
-            audit=(_entry("C1"),),
+            store, lease, mark=mark, links=some_links(3), dead_letters=dead, suppressions=(suppression,), audit=audit
         )
         expected = (mark, list(some_links(3)), [_dead("C9")], {"s@x": suppression}, [_entry("C1")])
         if not self.durable:

@@ -165,6 +165,16 @@ def test_a_wrong_key_is_told_with_the_cure(path):
     assert not any(secret in said for secret in (OLD, OTHER, ADDRESS))
 
 
+def test_what_is_not_asked_for_is_not_opened(path):
+    """Looking for dead letters of one reason opens no payload of another: a hundred thousand may lie there."""
+    _commit(SQLiteStateStore(path, key=OLD), "C1", "C2")
+    store = SQLiteStateStore(path, key=OTHER)
+
+    assert [] == list(store.dead_letters("acme", reason="takeover"))
+    with pytest.raises(VaultError):
+        list(store.dead_letters("acme", reason="bad_email"))
+
+
 def test_a_missing_key_is_told_with_the_cure(path):
     """A store without a key says which key a sealed payload needs."""
     with closing(SQLiteStateStore(path, key=OLD)) as store:
