@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -38,22 +38,24 @@ def occurrences(row: Mapping[str, Any], *names: str) -> list[str]:
     return []
 
 
-def _texts(row: Mapping[str, Any], name: str) -> Iterator[str]:
-    if name in row:
-        value = row[name]
-        for one in value if isinstance(value, list) else [value]:
-            yield _text(one, name)
-    for form in _forms(name):
-        if form in row:
-            yield _text(row[form], form)
+def _texts(row: Mapping[str, Any], name: str) -> list[str]:
+    value = row.get(name)
+    texts = [_text(one, name) for one in (value if isinstance(value, list) else [value])]
+    forms, any_form = _forms(name)
+    if not any_form.isdisjoint(row):
+        texts += [_text(row[form], form) for form in forms if form in row]
+    return texts
 
 
 @cache
-def _forms(name: str) -> tuple[str, ...]:
-    return tuple(form for number in range(_MOST_OCCURRENCES) for form in (f"{name}_{number}", f"{name}{number}"))
+def _forms(name: str) -> tuple[tuple[str, ...], frozenset[str]]:
+    forms = tuple(form for number in range(_MOST_OCCURRENCES) for form in (f"{name}_{number}", f"{name}{number}"))
+    return forms, frozenset(forms)
 
 
 def _text(value: Any, name: str) -> str:
+    if type(value) is str:
+        return value
     if isinstance(value, dict):
         code = name.rpartition(".")[2]
         own = [one for key, one in value.items() if base_code(key) == code]
@@ -65,7 +67,10 @@ def _text(value: Any, name: str) -> str:
 
 def first_text(row: Row, *names: str) -> str:
     """The first text that is not blank, without padding."""
-    return next((text for name in names if (text := text_in(row, name))), "")
+    for name in names:
+        if text := text_in(row, name):
+            return text
+    return ""
 
 
 def menu_word(value: Any) -> Any:
@@ -76,8 +81,11 @@ def menu_word(value: Any) -> Any:
 
 def forbids(row: Mapping[str, Any], *names: str) -> bool:
     """Whether one of these flags is anything but a clear no."""
-    values = (row.get(name) for name in names)
-    return any(value is not None and str(value).strip().casefold() not in _CLEAR_NO for value in values)
+    for name in names:
+        value = row.get(name)
+        if value is not None and value is not False and str(value).strip().casefold() not in _CLEAR_NO:
+            return True
+    return False
 
 
 def is_no(row: Mapping[str, Any], name: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import takewhile
 from typing import Any
 
 import attrs
@@ -85,7 +84,7 @@ class Shape:
         plan = self.plan
         row = {"_id": node.get("_id"), **self._values.of(node)}
         if plan.lines is not None:
-            lines = _below(node, (plan.lines.step,))
+            lines = _below([node], (plan.lines.step,))
             row[plan.lines.name] = [{**_LINE, **self._line_values.of(line)} for line in lines if isinstance(line, dict)]
         if self._collections and next(self.cut_off(node), None) is not None:
             row[MORE] = node
@@ -132,10 +131,10 @@ class _Values:
         self._numbers: dict[tuple[str, ...], int] = {(): 0}
         # Each part of a node by the number of the part that holds it, and its name there.
         self._parts: list[tuple[int, str]] = []
-        self._plain = [
-            (field.code, self._number(field.places[0].steps), field.places[0].leaves)
-            for field in fields
-            if field.is_plain
+        plain = [(field.code, field.places[0]) for field in fields if field.is_plain]
+        self._plain = [(code, self._number(_names(place.steps)), place.leaves[0]) for code, place in plain]
+        self._spare = [
+            (code, self._number(_names(place.steps)), place.leaves) for code, place in plain if place.leaves[1:]
         ]
         self._several = [
             (field.code, [self._occurrence(place) for place in field.places]) for field in fields if not field.is_plain
@@ -148,28 +147,35 @@ class _Values:
             part = parts[holder].get(name)
             parts.append(part if isinstance(part, dict) else _NO_PART)
         row: Row = dict.fromkeys(self._codes)
-        for code, number, leaves in self._plain:
+        for code, number, leaf in self._plain:
+            row[code] = parts[number].get(leaf)
+        for code, number, leaves in self._spare:
             row[code] = _filled(leaves, parts[number])
         for code, occurrences in self._several:
-            row[code] = [
-                _filled(leaves, one)
-                for number, steps, leaves in occurrences
-                for one in _below(parts[number], steps)
-                if isinstance(one, dict) and one is not _NO_PART
-            ]
+            row[code] = values = []
+            for number, further, leaves in occurrences:
+                part = parts[number]
+                found = [part] if further is None else _below(_nodes(part), further)
+                values += [_filled(leaves, one) for one in found if isinstance(one, dict) and one is not _NO_PART]
         return row
 
-    def _number(self, steps: Sequence[Step]) -> int:
-        way = tuple(step.name for step in steps)
+    def _number(self, way: tuple[str, ...]) -> int:
         if way not in self._numbers:
-            self._parts.append((self._number(steps[:-1]), way[-1]))
+            self._parts.append((self._number(way[:-1]), way[-1]))
             self._numbers[way] = len(self._parts)
         return self._numbers[way]
 
-    def _occurrence(self, place: Place) -> tuple[int, tuple[Step, ...], tuple[str, ...]]:
-        """The part to begin at, the way from there through collections, and what then holds the value."""
-        single = tuple(takewhile(lambda step: not step.many, place.steps))
-        return self._number(single), place.steps[len(single) :], place.leaves
+    def _occurrence(self, place: Place) -> tuple[int, tuple[Step, ...] | None, tuple[str, ...]]:
+        """The part with the value; or the `query` of the first collection, and the way on from its rows."""
+        first = next((number for number, step in enumerate(place.steps) if step.many), None)
+        if first is None:
+            return self._number(_names(place.steps)), None, place.leaves
+        way = (*_names(place.steps[: first + 1]), "query")
+        return self._number(way), place.steps[first + 1 :], place.leaves
+
+
+def _names(steps: Sequence[Step]) -> tuple[str, ...]:
+    return tuple(step.name for step in steps)
 
 
 def _filled(leaves: Sequence[str], node: Mapping[str, Any]) -> Any:
@@ -181,15 +187,14 @@ def _filled(leaves: Sequence[str], node: Mapping[str, Any]) -> Any:
     return value
 
 
-def _below(node: Mapping[str, Any], steps: Sequence[Step]) -> list[Any]:
-    found: list[Any] = [node]
+def _below(found: list[Any], steps: Sequence[Step]) -> list[Any]:
     for step in steps:
-        inner = [one.get(step.name) for one in found if isinstance(one, dict)]
-        found = [row for one in inner for row in _rows(one)] if step.many else inner
+        found = [one.get(step.name) for one in found if isinstance(one, dict)]
+        if step.many:
+            found = [row for one in found if isinstance(one, dict) for row in _nodes(one.get("query"))]
     return found
 
 
-def _rows(collection: Any) -> list[Any]:
-    query = collection.get("query") if isinstance(collection, dict) else None
+def _nodes(query: Any) -> list[Any]:
     edges = query.get("edges") if isinstance(query, dict) else None
     return [edge.get("node") for edge in edges or () if isinstance(edge, dict)]

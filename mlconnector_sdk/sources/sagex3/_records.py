@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal
 
 import attrs
@@ -91,9 +92,13 @@ class Reader:
 
     def modified(self, row: Row) -> datetime | None:
         """When the row, or what is beside it, was changed last."""
-        own = next((moment for name in self.stamps if (moment := moment_in(row, name))), None)
-        moments = [moment for moment in (own, moment_in(row, BESIDE)) if moment is not None]
-        return max(moments, default=None)
+        own = None
+        for name in self.stamps:
+            own = moment_in(row, name)
+            if own:
+                break
+        beside = moment_in(row, BESIDE)
+        return max(own, beside) if own and beside else own or beside
 
     def address(self, row: Row) -> Address:
         """The default address of a customer or supplier."""
@@ -153,6 +158,8 @@ def refuse_faulty(row: Row) -> None:
     """
     for name in ("$diagnoses", "$diagnosis"):
         found = row.get(name)
+        if found is None:
+            continue
         for one in found if isinstance(found, list) else [found]:
             if isinstance(one, dict) and str(one.get("$severity", "")).casefold() in {"error", "fatal"}:
                 raise MappingError("the server gives an error instead of the record: open it in X3", reason="no_record")
@@ -179,6 +186,7 @@ def postal_address(
     )
 
 
+@cache
 def _both(field: str) -> tuple[str, str]:
     return f"CONTACTCRM.{field}", field
 
