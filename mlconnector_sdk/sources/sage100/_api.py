@@ -72,6 +72,12 @@ class Table:
     needed: tuple[str, ...] = ()
     lines: str = ""
     line_columns: tuple[str, ...] = ()
+    _pattern: str = attrs.field(
+        init=False,
+        repr=False,
+        eq=False,
+        default=attrs.Factory(lambda self: "%s".join(("", *self.separators, "")), takes_self=True),
+    )
 
     def with_columns(self, *names: str) -> Table:
         """The same table with further columns that must be there."""
@@ -91,14 +97,13 @@ class Table:
             reason, message = row[UNREAD]
             raise MappingError(message, reason=reason)
         key = self.key_of(row)
-        for name, part in zip(self.key, key, strict=True):
-            if not part:
-                raise MappingError(f"{name}: missing", reason="no_key")
+        if "" in key:
+            raise MappingError(f"{self.key[key.index('')]}: missing", reason="no_key")
         return self.text_of(key)
 
     def text_of(self, key: Key) -> str:
         """A key as one text: `01-ABF`, `01-ABF/A. BUYER`, `0100063/000001`."""
-        return "".join(part + separator for part, separator in zip(key, (*self.separators, ""), strict=True))
+        return self._pattern % key
 
     def parts_of(self, text: str) -> Key | None:
         """The parts of such a text; `None` when it is no key of this table.

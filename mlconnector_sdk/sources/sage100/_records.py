@@ -133,7 +133,7 @@ class Reader:
 def _address(row: Row) -> Address:
     return Address(
         line1=text_in(row, "AddressLine1"),
-        line2=", ".join(text for name in ("AddressLine2", "AddressLine3") if (text := text_in(row, name))),
+        line2=", ".join(filter(None, (text_in(row, "AddressLine2"), text_in(row, "AddressLine3")))),
         city=text_in(row, "City"),
         region=text_in(row, "State"),
         postal_code=text_in(row, "ZipCode"),

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -30,6 +31,8 @@ __all__ = [
 ]
 
 _HOURS_IN_DAY = 24
+_MICROSECONDS_IN_HOUR = 3_600_000_000
+_MIDNIGHT = time()
 _PLACES = Decimal("0.00001")
 """Five decimals of an hour are 0.036 s."""
 
@@ -64,8 +67,10 @@ def modified(row: Mapping[str, Any]) -> Stamp | None:
     Raises:
         MappingError: a date or time that is none.
     """
-    pairs = (stamp_at(row, "Date" + what, "Time" + what) for what in ("Created", "Updated"))
-    return max((stamp for stamp in pairs if stamp is not None), default=None)
+    created, updated = stamp_at(row, "DateCreated", "TimeCreated"), stamp_at(row, "DateUpdated", "TimeUpdated")
+    if created is None or updated is None:
+        return created or updated
+    return created if (created.day, created.hours) > (updated.day, updated.hours) else updated
 
 
 def stamp_at(row: Mapping[str, Any], day_name: str, time_name: str) -> Stamp | None:
@@ -88,12 +93,18 @@ def day_of(row: Mapping[str, Any], name: str) -> date | None:
     if not text.strip("0"):
         return None
     try:
-        if not _DAY.fullmatch(text):
-            raise ValueError
-        day = date(int(text[:4]), int(text[4:6]), int(text[6:]))
+        day = _day_in(text)
     except ValueError:
         raise MappingError(f"{name}: not a date", reason="bad_date") from None
     return day if day.year > _LAST_ZERO_YEAR else None
+
+
+@lru_cache(maxsize=8192)
+def _day_in(text: str) -> date:
+    """Remembered: the rows of a table share the days of some years."""
+    if not _DAY.fullmatch(text):
+        raise ValueError
+    return date(int(text[:4]), int(text[4:6]), int(text[6:]))
 
 
 def _hours_of(row: Mapping[str, Any], name: str) -> Decimal:
@@ -113,13 +124,16 @@ def moment_of(stamp: Stamp, zone: ZoneInfo) -> datetime:
     An hour that comes twice, at the end of summer time, is taken for its first coming: a mark made of it is at most
     that hour too early, never too late. What the second coming stamps is found by way of the overlap.
     """
-    return wall_of(stamp).replace(tzinfo=zone).astimezone(UTC)
+    return (datetime.combine(stamp.day, _MIDNIGHT, tzinfo=zone) + _since_midnight(stamp)).astimezone(UTC)
 
 
 def wall_of(stamp: Stamp) -> datetime:
     """What the wall clock showed, to the microsecond; naive."""
-    microseconds = int((stamp.hours * 3600 * 1_000_000).to_integral_value())
-    return datetime.combine(stamp.day, time()) + timedelta(microseconds=microseconds)
+    return datetime.combine(stamp.day, _MIDNIGHT) + _since_midnight(stamp)
+
+
+def _since_midnight(stamp: Stamp) -> timedelta:
+    return timedelta(microseconds=int((stamp.hours * _MICROSECONDS_IN_HOUR).to_integral_value()))
 
 
 def earliest_stamp(moment: datetime, zone: ZoneInfo) -> Stamp:
@@ -137,9 +151,9 @@ def earliest_stamp(moment: datetime, zone: ZoneInfo) -> Stamp:
 
 def stamp_of_wall(local: datetime) -> Stamp:
     """The stamp of a naive time of the server's wall clock, rounded down to the five decimals Sage 100 keeps."""
-    since_midnight = local - datetime.combine(local.date(), time())
+    since_midnight = local - datetime.combine(local.date(), _MIDNIGHT)
     microseconds = since_midnight // timedelta(microseconds=1)
-    hours = Decimal(microseconds) / 3_600_000_000
+    hours = Decimal(microseconds) / _MICROSECONDS_IN_HOUR
     return Stamp(local.date(), hours.quantize(_PLACES, rounding="ROUND_FLOOR"))
 
 
