@@ -117,7 +117,7 @@ def package(session: nox.Session) -> None:
     away.mkdir()
     for name in ("tests", "docs"):
         shutil.copytree(name, away / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"):
+    for name in ("pyproject.toml", "noxfile.py", "LICENSE", *(str(page) for page in Path().glob("*.md"))):
         shutil.copy(name, away / name)
     session.chdir(away)
     smoke = "import mlconnector_sdk as m, pathlib; print(m.__version__, pathlib.Path(m.__file__).parent)"
@@ -135,7 +135,8 @@ def _check_contents(session: nox.Session, wheel: Path, sdist: Path) -> None:
         session.error(f"the wheel differs from the tree: {sorted(names ^ expected)}")
     with tarfile.open(sdist) as archive:
         packed = {name.partition("/")[2] for name in archive.getnames()}
-    wanted = {*expected, "pyproject.toml", "LICENSE", "README.md", "noxfile.py", "tests/conftest.py", "docs/index.md"}
+    top = {"pyproject.toml", "LICENSE", "README.md", "SECURITY.md", "noxfile.py"}
+    wanted = {*expected, *top, "tests/conftest.py", "docs/index.md"}
     if missing := wanted - packed:
         session.error(f"the sdist lacks {sorted(missing)}")
 

@@ -33,7 +33,12 @@ def _listed(path: Path) -> list[str]:
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add a page below reference/api/ for each public module; the root door has the names of others only."""
+    """Add a page below reference/api/ for each public module, and the one on security, which lies where people seek it.
+
+    The root door has the names of others only.
+    """
+    security = (PACKAGE.parent / "SECURITY.md").read_text("utf-8").replace("](docs/", "](")
+    files.append(File.generated(config, "security.md", content=security))
     for module, names in public_modules().items():
         if names and module != PACKAGE.name:
             short = module.removeprefix(f"{PACKAGE.name}.")
@@ -44,6 +49,11 @@ def on_files(files: Files, config: Any) -> Files:
 def _page(module: str, names: list[str]) -> str:
     listed = "".join(f"        - {name}\n" for name in names)
     return f"# {module}\n\n::: {module}\n    options:\n      members:\n{listed}"
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Lead to the page on security as it is called here."""
+    return markdown.replace("../SECURITY.md", "security.md")
 
 
 def on_nav(nav: Navigation, config: Any, files: Files) -> Navigation:

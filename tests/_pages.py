@@ -114,12 +114,12 @@ def blocks_of(text: str) -> list[Block]:
 
 def links_of(text: str) -> list[str]:
     """Link targets outside code."""
-    return [found["target"] for found in _LINK.finditer(_without_code(text))]
+    return [found["target"] for found in _LINK.finditer(re.sub(r"`[^`\n]*`", "", without_fences(text)))]
 
 
 def anchors_of(text: str) -> set[str]:
     """The anchors of a page's headings, as GitHub and MkDocs make them."""
-    headings = _HEADING.finditer(_without_code(text, keep_inline=True))
+    headings = _HEADING.finditer(without_fences(text))
     return {found["anchor"] or _slug(found["text"]) for found in headings}
 
 
@@ -127,12 +127,12 @@ def _slug(heading: str) -> str:
     return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower())
 
 
-def _without_code(text: str, *, keep_inline: bool = False) -> str:
-    text = re.sub(r"^( *)(`{3,}|~{3,}).*?^\1\2\s*$", "", text, flags=re.MULTILINE | re.DOTALL)
-    return text if keep_inline else re.sub(r"`[^`\n]*`", "", text)
+def without_fences(text: str) -> str:
+    """A page without its fenced blocks."""
+    return re.sub(r"^( *)(`{3,}|~{3,}).*?^\1\2\s*$", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
 def pages_of(project: Path) -> list[Path]:
     """Every Markdown page a reader may open."""
-    top = [project / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+    top = [project / name for name in ("README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md")]
     return [path for path in [*top, *sorted((project / "docs").rglob("*.md"))] if path.is_file()]

@@ -6,6 +6,7 @@ import contextlib
 import doctest
 import importlib
 import io
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,12 +14,24 @@ import pytest
 
 import mlconnector_sdk
 from tests._imports import modules_of
+from tests._mentions import commands_of, mentions_of, missing_in
 from tests._pages import SETUPS, Block, anchors_of, blocks_of, links_of, pages_of, setup_of
 
 PROJECT = Path(__file__).parent.parent
 PAGES = pages_of(PROJECT)
 NOTEBOOKS = sorted((PROJECT / "docs").rglob("*.ipynb"))
 MODULES = [name for name in modules_of(Path(mlconnector_sdk.__file__).parent) if ".integrations." not in name]
+
+
+CLAIMS = [PROJECT / "docs" / "explanation" / "delivery_guarantees.md", PROJECT / "SECURITY.md"]
+"""Pages that say what can be relied on."""
+
+FOREIGN = {
+    *("MLCONNECTOR_POSTGRES_URL", "MLCONNECTOR_MARIADB_URL", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SIGKILL"),
+    *("env:", "file:", "hide_parameters=True", "repr", "VACUUM"),
+    *("read = created + updated + unchanged + skipped + dead", "not finished", "shared_address", "NOT OK"),
+}
+"""What these pages have in code and is no public name: the environment's, other libraries', and words of reports."""
 
 
 def name_of(path: Path) -> str:
@@ -187,3 +200,64 @@ def test_broken_links_are_found() -> None:
         "gone.md",
     ]
     assert anchors_of(MADE_UP) == {"a-page-with-code"}
+
+
+@pytest.mark.parametrize("page", CLAIMS, ids=name_of)
+def test_what_a_claim_names_exists(page: Path) -> None:
+    """Each command, option, file and public name that the page mentions is there, and nothing else is in code."""
+    assert missing_in(page.read_text("utf-8"), PROJECT, foreign=FOREIGN) == []
+
+
+def test_no_foreign_word_is_left_over() -> None:
+    """A word that no page mentions any more is taken off the list."""
+    assert FOREIGN == FOREIGN & {one for page in CLAIMS for one in mentions_of(page.read_text("utf-8"))}
+
+
+def test_each_promise_tells_its_tests_and_its_end() -> None:
+    """All fifteen promises say where they end, and name at least two commands that show them."""
+    sections = re.split(r"^## ", CLAIMS[0].read_text("utf-8"), flags=re.MULTILINE)
+    promises = [text for text in sections if re.match(r"\d+\. ", text)]
+
+    assert [f"{number}." for number in range(1, 16)] == [text.split()[0] for text in promises]
+    assert [text.splitlines()[0] for text in promises if "*Where it ends.*" not in text] == []
+    assert [text.splitlines()[0] for text in promises if len(commands_of(text)) < 2] == []
+
+
+@pytest.mark.parametrize(
+    ("mention", "problem"),
+    [
+        ("nox -s everything", "no such session"),
+        ("nox -s chaos -- --gently", "no option --gently"),
+        ("nox -s tests -- tests/test_nothing.py", "no file tests/test_nothing.py"),
+        ("nox -s contracts -- tests/contracts/test_state_stores.py", "this session does not take files"),
+        ("tests/test_nothing.py", "no such file"),
+        ("mlconnector_sdk.nothing", "no such module"),
+        ("EncryptedVaults", "no such name"),
+        ("engine.runs", "no runs"),
+        ("Nobody.run", "no public Nobody"),
+        ("Network(allow_https=True)", "no argument allow_https"),
+        ("of all sorts", "neither a command, nor a file, nor a name"),
+    ],
+)
+def test_a_claim_about_nothing_is_found(mention: str, problem: str) -> None:
+    """What is not there is found, and said."""
+    assert missing_in(f"As `{mention}` says.", PROJECT) == [f"{mention}: {problem}"]
+
+
+@pytest.mark.parametrize(
+    "mention",
+    [
+        "nox -s chaos -- --list",
+        "nox -s tests -- tests/test_docs.py",
+        "tests/chaos",
+        "engine.prune(older_than=…)",
+        "error.report",
+        "Network(allow_http=True)",
+        "parse_webhook",
+        "mlconnector_sdk.testing",
+        "key=",
+    ],
+)
+def test_a_claim_about_something_passes(mention: str) -> None:
+    """No rule cries about what is there."""
+    assert missing_in(f"As `{mention}` says.", PROJECT) == []
