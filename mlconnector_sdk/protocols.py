@@ -370,6 +370,10 @@ class StateStore(Protocol):
         """Every link of a stream in key order, without holding them all in memory."""
         ...
 
+    def member_keys(self, pipeline: str, stream: str) -> Iterator[str]:
+        """The keys, in order, of a stream's links that speak for a member and whose record is not known to be gone."""
+        ...
+
     def suppressions(self, pipeline: str, addresses: Sequence[str]) -> dict[str, Suppression]:
         """Suppressions by address; others are absent. Any number of addresses.
 

@@ -57,6 +57,7 @@ CALLS: dict[str, Callable[[SQLStateStore], object]] = {
     "seen": lambda store: store.seen("acme", "customers", _KEYS),
     "links by address": lambda store: store.links_to("acme", _ADDRESSES),
     "all links": lambda store: list(store.all_links("acme", "customers")),
+    "member keys": lambda store: list(store.member_keys("acme", "customers")),
     "suppressions": lambda store: store.suppressions("acme", _ADDRESSES),
     "dead letters": lambda store: list(store.dead_letters("acme")),
     "dead letters by stream": lambda store: list(store.dead_letters("acme", stream="customers")),

@@ -12,7 +12,7 @@ from ..errors import ConfigurationError, MappingError
 from ..models import Audience, MergeField, Party, fingerprint_of
 from ._choices import InterestSource, answer_getter, checked_interests, checked_permissions
 from ._fields import FieldSource, check_source, field_getter, guarded
-from ._normalize import clean_phone, country_code, member_address, merge_value, split_emails, text_value
+from ._normalize import SHORT, clean_phone, country_code, member_address, merge_value, split_emails, text_value
 from ._templates import TagSource, distinct_tags, tag_getter
 
 __all__ = ["MemberMapper", "MemberMapping", "MemberPayload"]
@@ -192,10 +192,11 @@ class MemberMapper:
         body: dict[str, Any] = {"email_address": address, "merge_fields": merge_fields}
         if self._language is not None and (language := self._language(party)):
             body["language"] = str(language)
-        interests = {key: answer for key, getter in self._interests if (answer := getter(party)) is not None}
-        if interests:
-            body["interests"] = interests
-        permissions = tuple((name, getter(party)) for name, getter in self._permissions)
+        if self._interests:
+            interests = {key: answer for key, getter in self._interests if (answer := getter(party)) is not None}
+            if interests:
+                body["interests"] = interests
+        permissions = tuple([(name, getter(party)) for name, getter in self._permissions]) if self._permissions else ()
         tags = distinct_tags((*self._tags_of(party), *more_tags)) if self._tags or more_tags else ()
         if tags:
             body["tags"] = list(tags)
@@ -224,12 +225,22 @@ def _merge_reader(source: FieldSource, field: MergeField, mapping: MemberMapping
     """What reads a party's value for a merge field, in the form it takes; `None` leaves the member's own alone."""
     getter = _getter(source, field.tag, mapping)
     if field.type == "text":
-        return lambda party: text_value(getter(party), field)
+        return _text_reader(getter, field)
     if field.type == "address":
         # The record's own address has its form already.
         own = getter if source == "address" else None
         return own or (lambda party: None if (value := getter(party)) is None else merge_value(value, field))
     return lambda party: merge_value(getter(party), field)
+
+
+def _text_reader(getter: Callable[[Party], Any], field: MergeField) -> Callable[[Party], str]:
+    def read(party: Party) -> str:
+        value = getter(party)
+        if type(value) is str and len(value) <= SHORT and value.isascii():
+            return value.strip()
+        return text_value(value, field)
+
+    return read
 
 
 def _getter(source: FieldSource, tag: str, mapping: MemberMapping) -> Callable[[Party], Any]:

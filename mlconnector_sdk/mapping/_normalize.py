@@ -18,6 +18,7 @@ from ._emails import clean_email, split_emails
 from ._phones import clean_phone, us_phone
 
 __all__ = [
+    "SHORT",
     "clean_email",
     "clean_phone",
     "country_code",
@@ -32,10 +33,11 @@ __all__ = [
 ]
 
 
-_SHORT = 255
+SHORT = 255
+"""Bytes of a text merge field."""
 
 
-def cut_utf8(text: str, limit: int = _SHORT) -> str:
+def cut_utf8(text: str, limit: int = SHORT) -> str:
     """The text, cut so that it fits `limit` bytes of UTF-8; it always encodes.
 
     No character is split, nor parted from the accents and joiners that follow it. Half of a surrogate pair becomes
@@ -79,10 +81,9 @@ def member_address(address: Address, *, placeholder: str | None = None) -> dict[
         >>> member_address(Address(line1="1 Rue A", city="Lyon", postal_code="69001", country="FRA"), placeholder="-")
         {'addr1': '1 Rue A', 'addr2': '', 'city': 'Lyon', 'state': '-', 'zip': '69001', 'country': 'FR'}
     """
-    lines = [line for line in (_part(address.line1), _part(address.line2)) if line]
-    city = _part(address.city)
-    state = _part(address.region) or placeholder
-    postal_code = _part(address.postal_code) or placeholder
+    first, second, city, region, code_of_post = _parts(address)
+    lines = [line for line in (first, second) if line]
+    state, postal_code = region or placeholder, code_of_post or placeholder
     if not (lines and city and state and postal_code):
         return None
     # The order is Mailchimp's.
@@ -113,9 +114,17 @@ def store_address(address: Address) -> dict[str, str] | None:
     return {name: text for name, text in parts.items() if text} or None
 
 
+def _parts(address: Address) -> list[str]:
+    """Lines, city, region and postal code, each as it fits; looked at together, because so many are short and plain."""
+    parts = [address.line1, address.line2, address.city, address.region, address.postal_code]
+    whole = "".join(parts)
+    fit = len(whole) <= SHORT and whole.isascii()
+    return [part.strip() for part in parts] if fit else [_part(part) for part in parts]
+
+
 def _part(text: str) -> str:
     text = text.strip()
-    return text if len(text) <= _SHORT and text.isascii() else cut_utf8(text)
+    return text if len(text) <= SHORT and text.isascii() else cut_utf8(text)
 
 
 _SAFE_ID = re.compile(r"(?=.*[^.])[A-Za-z0-9_.-]+")

@@ -26,6 +26,7 @@ from ._records import (
     Supplier,
 )
 from ._state import (
+    GONE,
     HIDDEN,
     AuditEntry,
     Checkpoint,
@@ -60,6 +61,7 @@ from ._targets import (
 from ._webhooks import WebhookEvent
 
 __all__ = [
+    "GONE",
     "HIDDEN",
     "STREAMS",
     "Address",

@@ -14,6 +14,7 @@ from ._pages import html_table
 from ._targets import MemberStatus, PermissionState
 
 __all__ = [
+    "GONE",
     "HIDDEN",
     "AuditEntry",
     "Checkpoint",
@@ -35,6 +36,9 @@ OutcomeKind: TypeAlias = Literal["created", "updated", "unchanged", "skipped", "
 
 ReplayedFrom: TypeAlias = Literal["", "fresh", "kept"]
 """Whose data a replay loaded: the ERP's present ones, or the payload that was kept; `""` where nothing was replayed."""
+
+GONE = "gone"
+"""Reason of a link whose record the ERP no longer has."""
 
 HIDDEN = "hidden:"
 """How a `hidden_address` begins."""

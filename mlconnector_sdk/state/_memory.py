@@ -10,7 +10,7 @@ import attrs
 
 from ..cursors import HighWaterMark
 from ..errors import LeaseHeldError, LeaseLostError, StateError
-from ..models import AuditEntry, Checkpoint, DeadLetter, Lease, Link, Note, Pruned, Seen, Suppression
+from ..models import GONE, AuditEntry, Checkpoint, DeadLetter, Lease, Link, Note, Pruned, Seen, Suppression
 from ._rows import (
     AUDIT_COLUMNS,
     DEAD_LETTER_COLUMNS,
@@ -185,6 +185,10 @@ class MemoryStateStore:
             rows = sorted(item for item in self._state(pipeline).links.items() if item[0][0] == stream)
         for _, row in rows:
             yield load_link(row[1:-1])
+
+    def member_keys(self, pipeline: str, stream: str) -> Iterator[str]:
+        """See `StateStore.member_keys`."""
+        return (link.key for link in self.all_links(pipeline, stream) if link.target and link.reason != GONE)
 
     def suppressions(self, pipeline: str, addresses: Sequence[str]) -> dict[str, Suppression]:
         """See `StateStore.suppressions`."""

@@ -28,8 +28,9 @@ from sqlalchemy.exc import IntegrityError
 
 from ..cursors import HighWaterMark
 from ..errors import LeaseHeldError, LeaseLostError, StateError
-from ..models import AuditEntry, Checkpoint, DeadLetter, Lease, Link, Note, Pruned, Seen, Suppression
+from ..models import GONE, AuditEntry, Checkpoint, DeadLetter, Lease, Link, Note, Pruned, Seen, Suppression
 from ._database import create_private_file, limit_waiting, open_engine, require_transactions, translated_errors
+from ._damage import told_damage, undamaged
 from ._lookups import LookUps, columns_of
 from ._migration import migrate
 from ._pruning import prune
@@ -186,12 +187,13 @@ class SQLStateStore:
         """See `StateStore.mark`."""
         with self._reading() as connection:
             row = connection.execute(self._look_ups.mark, {"pipeline": pipeline, "stream": stream}).one_or_none()
-            return None if row is None else load_mark(row)
+            return None if row is None else undamaged(load_mark, self._tables.marks)(row)
 
     def links(self, pipeline: str, stream: str, keys: Sequence[str]) -> dict[str, Link]:
         """See `StateStore.links`."""
         known = {"pipeline": pipeline, "stream": stream}
-        found = map(load_link, self._look_up(self._look_ups.links, keys, known))
+        load = undamaged(load_link, self._tables.links)
+        found = map(load, self._look_up(self._look_ups.links, keys, known))
         return {link.key: link for link in found}
 
     def seen(self, pipeline: str, stream: str, keys: Sequence[str]) -> dict[str, Seen]:
@@ -203,8 +205,9 @@ class SQLStateStore:
         """See `StateStore.links_to`; `""` is no address."""
         known = {"pipeline": pipeline}
         groups: dict[str, list[Link]] = {}
+        load = undamaged(load_link, self._tables.links)
         for row in self._look_up(self._look_ups.links_to, [a for a in addresses if a], known):
-            link = load_link(row)
+            link = load(row)
             groups.setdefault(link.address, []).append(link)
         return {address: tuple(_in_order(links)) for address, links in groups.items()}
 
@@ -212,7 +215,13 @@ class SQLStateStore:
         """See `StateStore.all_links`."""
         c = self._tables.links.c
         wanted = select(*columns_of(c, LINK_COLUMNS)).where(c.pipeline == pipeline, c.stream == stream)
-        return map(load_link, self._in_chunks(wanted, c.key))
+        return map(undamaged(load_link, self._tables.links), self._in_chunks(wanted, c.key))
+
+    def member_keys(self, pipeline: str, stream: str) -> Iterator[str]:
+        """See `StateStore.member_keys`."""
+        c = self._tables.links.c
+        wanted = select(c.key).where(c.pipeline == pipeline, c.stream == stream, c.target != "", c.reason != GONE)
+        return (key for (key,) in self._in_chunks(wanted, c.key))
 
     def suppressions(self, pipeline: str, addresses: Sequence[str]) -> dict[str, Suppression]:
         """See `StateStore.suppressions`."""
@@ -221,7 +230,9 @@ class SQLStateStore:
             hides = connection.execute(self._look_ups.hidden, known).first() is not None
         # Hidden ones are kept under a hash, which for every address of a page is dear, and nobody may be hidden.
         places = suppression_places(addresses) if hides else dict(zip(addresses, addresses, strict=True))
-        return load_suppressions(self._look_up(self._look_ups.suppressions, [*places], known), places)
+        rows = self._look_up(self._look_ups.suppressions, [*places], known)
+        with told_damage(self._tables.suppressions):
+            return load_suppressions(rows, places)
 
     def dead_letters(
         self,
@@ -235,7 +246,8 @@ class SQLStateStore:
         c = self._tables.dead_letters.c
         meant = [c.pipeline == pipeline, *([] if reason is None else [c.reason == kept_text(reason)])]
         wanted = select(*columns_of(c, DEAD_LETTER_COLUMNS)).where(*meant)
-        load = partial(load_dead_letter, pipeline=pipeline, unseal=self._sealer.unseal)
+        open_letter = partial(load_dead_letter, pipeline=pipeline, unseal=self._sealer.unseal)
+        load = undamaged(open_letter, self._tables.dead_letters)
         for name in self._dead_streams(*meant) if stream is None else [stream]:
             of_stream = wanted.where(c.stream == name)
             chunks = [of_stream] if keys is None else [of_stream.where(c.key.in_(chunk)) for chunk in _chunked(keys)]
@@ -254,7 +266,7 @@ class SQLStateStore:
         """See `StateStore.notes`."""
         c = self._tables.notes.c
         wanted = select(*columns_of(c, NOTE_COLUMNS)).where(c.pipeline == pipeline, c.kind == kind)
-        load = partial(load_note, pipeline=pipeline, unseal=self._sealer.unseal)
+        load = undamaged(partial(load_note, pipeline=pipeline, unseal=self._sealer.unseal), self._tables.notes)
         for chunk in [wanted] if keys is None else [wanted.where(c.key.in_(some)) for some in _chunked(keys)]:
             yield from map(load, self._in_chunks(chunk, c.key))
 
@@ -266,7 +278,8 @@ class SQLStateStore:
         wanted = select(*columns_of(c, AUDIT_COLUMNS), c.id).where(c.pipeline == pipeline)
         for column, value in ((c.stream, stream), (c.key, key), (c.job_id, job_id)):
             wanted = wanted if value is None else wanted.where(column == value)
-        return (load_audit_entry(row[:-1]) for row in self._in_chunks(wanted, c.id))
+        load = undamaged(lambda row: load_audit_entry(row[:-1]), self._tables.audit)
+        return map(load, self._in_chunks(wanted, c.id))
 
     def prune(self, pipeline: str, *, before: datetime, kinds: Collection[str] = (), most: int = 1000) -> Pruned:
         """See `StateStore.prune`."""

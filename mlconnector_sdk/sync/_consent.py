@@ -57,13 +57,17 @@ def first_status(policy: SyncPolicy, stream: str, *, double_optin: bool) -> Memb
 
 def way_out(policy: SyncPolicy, status: str) -> Leaving:
     """How the member of a record with this status leaves; `"ignore"`: it stays."""
-    choices: dict[str, Leaving] = {"inactive": policy.inactive, "on_hold": policy.on_hold}
-    return choices.get(status, "ignore")
+    match status:
+        case "inactive":
+            return policy.inactive
+        case "on_hold":
+            return policy.on_hold
+    return "ignore"
 
 
 def leaving_tag(policy: SyncPolicy, status: str) -> tuple[str, ...]:
     """The tag of a member that stays although its record is out of business."""
-    if way_out(policy, status) != "tag":
+    if status == "active" or way_out(policy, status) != "tag":
         return ()
     return (policy.inactive_tag if status == "inactive" else policy.on_hold_tag,)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from hashlib import blake2b
 
-from ..models import Link
 from ..protocols import StateStore
 
-__all__ = ["SeenKeys", "hash_of", "links_without_record"]
+__all__ = ["SeenKeys", "hash_of", "members_without_record"]
+
+_64_BITS = 2**64 - 1
 
 
 class SeenKeys:
@@ -39,12 +39,10 @@ class SeenKeys:
 
 
 def hash_of(key: str) -> int:
-    """Sixty-four bits that stand for a key."""
-    return int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+    """Sixty-four bits that stand for a key, for as long as this process lives."""
+    return hash(key) & _64_BITS
 
 
-def links_without_record(state: StateStore, pipeline: str, stream: str, seen: SeenKeys) -> Iterator[tuple[Link, bool]]:
-    """Every link of the stream that speaks for a member, and whether its record was not seen."""
-    for link in state.all_links(pipeline, stream):
-        if link.target and link.reason != "gone":
-            yield link, link.key not in seen
+def members_without_record(state: StateStore, pipeline: str, stream: str, seen: SeenKeys) -> Iterator[tuple[str, bool]]:
+    """The key of every record of the stream that speaks for a member, and whether it was not seen."""
+    return ((key, key not in seen) for key in state.member_keys(pipeline, stream))

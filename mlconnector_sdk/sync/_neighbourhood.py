@@ -22,20 +22,25 @@ class Neighbourhood:
 
     def others(self, address: str, stream: str, key: str) -> list[Link]:
         """The other records at this address that could speak for it, customers first, then by key."""
+        here = self._links.get(address)
+        if not here:
+            return []
         found = [
             link
-            for identity, link in self._links.get(address, {}).items()
+            for identity, link in here.items()
             if identity != (stream, key) and link.state != "dead" and link.reason not in SPEAKS_FOR_NOBODY
         ]
         return sorted(found, key=lambda link: (STREAMS.index(link.stream), link.key))
 
     def owner(self, address: str, stream: str, key: str) -> Link | None:
         """Another record that speaks for this address already."""
-        return next((link for link in self.others(address, stream, key) if link.owner), None)
+        here = self._links.get(address)
+        return next((link for link in self.others(address, stream, key) if link.owner), None) if here else None
 
     def is_opted_out(self, address: str) -> bool:
         """Some record at this address says: do not mail; that holds for the address, whoever speaks for it."""
-        return any(link.reason == "opted_out" for link in self._links.get(address, {}).values())
+        here = self._links.get(address)
+        return any(link.reason == "opted_out" for link in here.values()) if here else False
 
     def handed(self, stream: str, key: str) -> Link | None:
         """The link of a record as another record of this batch left it, when that one gave or took an address."""
@@ -43,10 +48,14 @@ class Neighbourhood:
 
     def note(self, decision: Decision) -> None:
         """Take over what a decision changes."""
-        self._handed.update(((link.stream, link.key), link) for link in decision.other_links)
-        links = [*decision.other_links, *([decision.link] if decision.link else [])]
         if decision.before is not None and decision.link is not None:
             self._links.get(decision.before.address, {}).pop((decision.stream, decision.key), None)
-        for link in links:
-            if link.address:
-                self._links.setdefault(link.address, {})[link.stream, link.key] = link
+        for link in decision.other_links:
+            self._handed[link.stream, link.key] = link
+            self._place(link)
+        if decision.link is not None:
+            self._place(decision.link)
+
+    def _place(self, link: Link) -> None:
+        if link.address:
+            self._links.setdefault(link.address, {})[link.stream, link.key] = link

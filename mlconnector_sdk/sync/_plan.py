@@ -149,6 +149,9 @@ class StateOverlay:
     def all_links(self, pipeline: str, stream: str) -> Iterator[Link]:
         return self._state.all_links(pipeline, stream)
 
+    def member_keys(self, pipeline: str, stream: str) -> Iterator[str]:
+        return self._state.member_keys(pipeline, stream)
+
     def notes(self, pipeline: str, kind: str, *, keys: Sequence[str] | None = None) -> Iterator[Note]:
         return self._state.notes(pipeline, kind, keys=keys)
 

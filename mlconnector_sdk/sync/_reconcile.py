@@ -16,7 +16,7 @@ from ..models import AudienceMember, Link, MergeField, StreamName, member_id
 from ._activity import people_streams
 from ._drift import Drift, ReconcileReport
 from ._extract import read_ahead
-from ._gone import SeenKeys, links_without_record
+from ._gone import SeenKeys, members_without_record
 from ._leaving import Brake, Finding, in_chunks
 from ._run import BATCH_SIZE, NO_RECORD, Run
 
@@ -148,7 +148,7 @@ class Reconciliation:
     def _apply_brake(self) -> None:
         members = without = 0
         for stream, seen in self._records.items():
-            for _, is_missing in links_without_record(self._parts.state, self._parts.name, stream, seen):
+            for _, is_missing in members_without_record(self._parts.state, self._parts.name, stream, seen):
                 members += 1
                 without += is_missing
         cure = "check filters and rights of the ERP user, or confirm it with allow_mass_leave=True"

@@ -43,7 +43,7 @@ from ._backfill import Backfill, BatchJournal, NoteKey
 from ._decision import Decision
 from ._extract import in_batches, read_ahead
 from ._flags import Flagger
-from ._gone import SeenKeys, links_without_record
+from ._gone import SeenKeys, members_without_record
 from ._leaving import Brake, Finding, in_chunks
 from ._load import Decider, Loader, Reloaded
 from ._members import MemberDecider, Purpose
@@ -317,7 +317,7 @@ class Run:
         """Members whose record a full scan did not find, and the ERP does not know by key either, leave by policy."""
         parts = self._parts
         members = missing = 0
-        for _, is_missing in links_without_record(parts.state, parts.name, stream, seen):
+        for _, is_missing in members_without_record(parts.state, parts.name, stream, seen):
             members += 1
             missing += is_missing
         refusal = self._brake.refusal(missing, members, why=NO_RECORD, cure=CONFIRM_GONE)
@@ -325,8 +325,8 @@ class Run:
             report.error = refusal
             log.warning("%s: %d of %d members have no record in a full scan", stream, missing, members)
         elif missing:
-            links = links_without_record(parts.state, parts.name, stream, seen)
-            self.let_go(stream, [link.key for link, is_missing in links if is_missing])
+            found = members_without_record(parts.state, parts.name, stream, seen)
+            self.let_go(stream, [key for key, is_missing in found if is_missing])
 
     def let_go(self, stream: StreamName, keys: Iterable[str]) -> int:
         """Members of these records leave by policy, if the ERP denies the records when asked; returns how many."""

@@ -22,8 +22,10 @@ _OUT_OF_REACH = frozenset({"archived", "cleaned", "erased", "forgotten"})
 
 def stale_tags(payload: MemberPayload, *before: Link | None) -> tuple[str, ...]:
     """The tags that these links put on the member and the record does not give any more, case aside."""
-    stay = {tag.lower() for tag in payload.tags}
     put_on = [tag for link in before if link is not None for tag in link.details]
+    if not put_on:
+        return ()
+    stay = {tag.lower() for tag in payload.tags}
     return tuple(dict.fromkeys(tag for tag in put_on if tag.lower() not in stay))
 
 
@@ -81,6 +83,8 @@ def permissions_of(*links: Link | None) -> _Permissions:
 
 def permission_wishes(payload: MemberPayload, known: _Permissions, *, silent: bool) -> tuple[PermissionWish, ...]:
     """What to ask of the sink; nobody who must not be mailed is given a permission, but what they withdraw is noted."""
+    if not payload.permissions:
+        return ()
     left = dict(known)
     return tuple(
         PermissionWish(name=name, enabled=None if enabled and silent else enabled, before=left.get(name, ""))

@@ -381,6 +381,16 @@ class StateStoreContract(ErasureContract):
 
     # Who stands behind an address; what was done.
 
+    def test_keys_of_members(self, store: StateStore, lease: Lease) -> None:
+        """Those of links that speak for a member and whose record is not gone, in order."""
+        member, gone = Link(stream="customers", key="C2", target="m2"), Link(stream="customers", key="C3", target="m3")
+        others = (Link(stream="customers", key="C4"), Link(stream="contacts", key="C5", target="m5"))
+        links = (*others, attrs.evolve(gone, state="skipped", reason="gone"), member, attrs.evolve(member, key="C1"))
+        commit(store, lease, links=links)
+
+        assert ["C1", "C2"] == list(store.member_keys("acme", "customers"))
+        assert [] == list(store.member_keys("other", "customers"))
+
     def test_links_to_people_only(self, store: StateStore, lease: Lease) -> None:
         """All parties that share an address are found, by stream and key; orders and products are not."""
         places = [("suppliers", "1"), ("customers", "2"), ("orders", "1"), ("customers", "10"), ("contacts", "9")]
