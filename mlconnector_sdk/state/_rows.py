@@ -214,7 +214,9 @@ _REVIVE: Mapping[str, Callable[[Any], Any]] = {
 
 
 def _load_payload(text: str) -> dict[str, Any]:
-    payload: dict[str, Any] = json.loads(text, object_hook=_revive)
+    payload = json.loads(text, object_hook=_revive)
+    if not isinstance(payload, dict):
+        raise TypeError("a payload is a mapping")
     return payload
 
 

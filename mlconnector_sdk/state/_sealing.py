@@ -7,6 +7,7 @@ with the name of its key. So sealing can be switched on for a store that is in u
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -25,6 +26,7 @@ __all__ = ["Sealer", "reseal"]
 _AT_ONCE = 100
 _SAMPLE = 20
 _CLEAR = "{"
+_SEALED = re.compile(r"([0-9a-f]{8})\.")
 
 Place = tuple[str, ...]
 """What a payload is of, its pipeline, and its key."""
@@ -57,10 +59,13 @@ class Sealer:
 
         Raises:
             VaultError: there is no key, or not the right one; or it is not what was sealed for this place.
+            ValueError: it was never kept so, and there is no key to judge it by.
         """
         if kept.startswith(_CLEAR):
             return kept
         what = f"the payload of {place[0]} {' '.join(place[2:])}"
+        if self._ring is None and not _name_of(kept):
+            raise ValueError("a payload neither in the clear nor sealed")
         if self._ring is None:
             raise VaultError(
                 f"{what} is sealed with key {_name_of(kept)}: give the state store that key, as key=…", reason="no_key"
@@ -86,7 +91,7 @@ class Sealer:
         if self._ring is None or self._recognised.is_set():
             return
         known = self._ring().names
-        there = {_name_of(kept) for table, _ in _kept_in(tables) for kept in _some_sealed(connection, table)}
+        there = {_name_of(kept) for table, _ in _kept_in(tables) for kept in _some_sealed(connection, table)} - {""}
         if there and there.isdisjoint(known):
             raise VaultError(
                 f"the state was sealed with key {', '.join(sorted(there))}, which is not among those given "
@@ -172,4 +177,6 @@ def _exchange(connection: Connection, table: Table, key: Sequence[str], before: 
 
 
 def _name_of(kept: str) -> str:
-    return kept.partition(".")[0]
+    """The key's name; nothing where what is kept is not sealed, and may be anything."""
+    found = _SEALED.match(kept)
+    return found[1] if found else ""

@@ -29,8 +29,8 @@ from sqlalchemy.exc import IntegrityError
 from ..cursors import HighWaterMark
 from ..errors import LeaseHeldError, LeaseLostError, StateError
 from ..models import GONE, AuditEntry, Checkpoint, DeadLetter, Lease, Link, Note, Pruned, Seen, Suppression
-from ._database import create_private_file, limit_waiting, open_engine, require_transactions, translated_errors
 from ._damage import told_damage, undamaged
+from ._database import create_private_file, limit_waiting, open_engine, require_transactions, translated_errors
 from ._lookups import LookUps, columns_of
 from ._migration import migrate
 from ._pruning import prune
