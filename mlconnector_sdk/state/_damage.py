@@ -30,14 +30,16 @@ def undamaged(load: Callable[[Row[Any]], T], table: Table) -> Callable[[Row[Any]
 
     What it returns raises `StateError` for a row that cannot be read, and leaves our own errors as they are.
     """
-    known: set[tuple[type, ...]] = set()
+    known: list[type] = []
 
     def read(row: Row[Any]) -> T:
-        with_types = tuple(map(type, row))
+        nonlocal known
+        types = [*map(type, row)]
         try:
-            if with_types not in known:
+            # Most rows are like the one before.
+            if types != known:
                 _require_types(row, table)
-                known.add(with_types)
+                known = types
             return load(row)
         except _RAW as error:
             # The cause may quote what is kept.

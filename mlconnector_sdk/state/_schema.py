@@ -49,6 +49,10 @@ class _Exact(TypeDecorator[str]):
         collation = "C" if dialect.name == "postgresql" else None
         return dialect.type_descriptor(String(self.length, collation=collation))
 
+    @property
+    def python_type(self) -> type[str]:
+        return str
+
     # SQLAlchemy's own names for what these return are private.
     def bind_processor(self, dialect: Dialect) -> Any:
         return _as_bytes if dialect.name in _LOOSE else kept_text
