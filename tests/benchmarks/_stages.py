@@ -28,6 +28,7 @@ T = TypeVar("T")
 REST = "engine, all else"
 HTTP = "HTTP"
 STAGES = {
+    "recognise": ["sync._seen:Recognition.of"],
     "normalise address": ["sync._members:MemberDecider.draft"],
     "map": ["mapping._members:MemberMapper.payload"],
     "encode": ["mapping._members:json_bytes", "mailchimp._bulk:_body_of"],
@@ -37,6 +38,7 @@ STAGES = {
         "state._sql:SQLStateStore.links",
         "state._sql:SQLStateStore.links_to",
         "state._sql:SQLStateStore.suppressions",
+        "state._sql:SQLStateStore.seen",
     ],
     "send": ["mailchimp._client:MailchimpClient.send"],
     "send: arrange": ["mailchimp._bulk:BulkWriter.write"],
