@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -44,9 +42,6 @@ class Connection(Protocol):
 
 
 C = TypeVar("C", bound=Connection)
-
-_LONGEST_KEY = 255
-_NO_KEY = re.compile("[\0\ud800-\udfff]")
 
 
 class ErpSource(ABC, Generic[C]):
@@ -137,22 +132,10 @@ def page_of(
     unreadable: list[UnreadableRow] = []
     for row in rows:
         try:
-            record = read(row)
-            if _storable(record.key) != record.key:
-                raise MappingError("the record's key is too long, or holds what no key can", reason="bad_key")
-            records.append(record)
+            records.append(read(row))
         except MappingError as error:
-            unreadable.append(_set_aside(row, error, _storable(key_of(row)), modified))
+            unreadable.append(_set_aside(row, error, key_of(row), modified))
     return Page(stream=stream, records=tuple(records), unreadable=tuple(unreadable))
-
-
-def _storable(key: str) -> str:
-    """A key as any database can keep it: too long a one is cut, and still told from others."""
-    plain = _NO_KEY.sub("\ufffd", key)
-    if len(plain) <= _LONGEST_KEY:
-        return plain
-    digest = hashlib.blake2b(plain.encode(), digest_size=8).hexdigest()
-    return f"{plain[: _LONGEST_KEY - len(digest) - 1]}~{digest}"
 
 
 def _set_aside(row: Row, error: MappingError, key: str, modified: Callable[[Row], CursorValue | None]) -> UnreadableRow:

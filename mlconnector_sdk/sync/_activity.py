@@ -13,7 +13,7 @@ from ..cursors import Window
 from ..errors import ConfigurationError
 from ..models import STREAMS, Contact, Customer, Link, Party, StreamName
 from ..protocols import Source, StateStore
-from ._extract import read_ahead
+from ._extract import read_ahead, rows_of
 from ._gone import hash_of
 from ._orders import placed_on
 
@@ -124,14 +124,13 @@ class Activity:
             for page in pages:
                 if is_stopped():
                     break
-                for party, day in self._dated(page):
+                for party, day in self._dated(row for row in rows_of(page) if isinstance(row, Party)):
                     days.add(party.key, day)
                     found += 1
         return found
 
-    def _dated(self, records: Iterable[object]) -> Iterator[tuple[Party, date]]:
-        for party in records:
-            assert isinstance(party, Party)
+    def _dated(self, parties: Iterable[Party]) -> Iterator[tuple[Party, date]]:
+        for party in parties:
             known = [day for day in (self._told(party), *self._business_of(party)) if day is not None]
             if known:
                 yield party, max(known)

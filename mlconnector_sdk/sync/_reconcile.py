@@ -15,7 +15,7 @@ from ..mapping import merge_value
 from ..models import AudienceMember, Link, MergeField, StreamName, member_id
 from ._activity import people_streams
 from ._drift import Drift, ReconcileReport
-from ._extract import read_ahead
+from ._extract import read_ahead, rows_of
 from ._gone import SeenKeys, members_without_record
 from ._leaving import Brake, Finding, in_chunks
 from ._run import BATCH_SIZE, NO_RECORD, Run
@@ -85,7 +85,7 @@ class Reconciliation:
             seen = self._records[stream] = SeenKeys()
             with closing(read_ahead(self._parts.source.read(stream, Window()))) as pages:
                 for page in pages:
-                    seen.add(row.key for row in (*page.records, *page.unreadable))
+                    seen.add(row.key for row in rows_of(page))
                     if self._run.is_stopped():
                         return
 

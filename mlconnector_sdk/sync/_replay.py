@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..errors import ConfigurationError, MLConnectorError
 from ..models import AuditEntry, Checkpoint, DeadLetter, Record, ReplayedFrom, StreamName, UnreadableRow
+from ._extract import keepable, rows_of
 from ._leaving import in_chunks
 from ._load import Reloaded
 from ._report import Report
@@ -95,7 +96,7 @@ class Replay:
     def _again(self, stream: StreamName, letters: Mapping[str, DeadLetter | None]) -> Reloaded:
         """The records as the ERP has them now; those it no longer has, from the payload that was kept."""
         pages = self._parts.source.fetch(stream, [*letters])
-        rows: list[Record | UnreadableRow] = [row for page in pages for row in (*page.records, *page.unreadable)]
+        rows: list[Record | UnreadableRow] = [row for page in pages for row in rows_of(page)]
         data: dict[str, ReplayedFrom] = {row.key: "fresh" for row in rows}
         missing = []
         for key, letter in letters.items():
@@ -111,7 +112,7 @@ class Replay:
 
     def _from_payload(self, stream: StreamName, letter: DeadLetter) -> Record | UnreadableRow:
         try:
-            return self._parts.source.parse(stream, letter.payload)
+            return keepable(self._parts.source.parse(stream, letter.payload))
         except MLConnectorError as error:
             return UnreadableRow(key=letter.key, reason=error.reason, message=error.message, raw=letter.payload)
 

@@ -41,7 +41,7 @@ from ..policy import SyncPolicy
 from ..protocols import BatchingSink, Clock, FlaggingSource, Sink, Source, StateStore
 from ._backfill import Backfill, BatchJournal, NoteKey
 from ._decision import Decision
-from ._extract import in_batches, read_ahead
+from ._extract import in_batches, read_ahead, rows_of
 from ._flags import Flagger
 from ._gone import SeenKeys, members_without_record
 from ._leaving import Brake, Finding, in_chunks
@@ -359,9 +359,7 @@ class Run:
         with self._loading(decider, self._report.stream(stream)) as loader:
             for some in in_chunks(keys, BATCH_SIZE):
                 pages = self._parts.source.fetch(stream, some)
-                batch: list[Record | UnreadableRow | Finding] = [
-                    row for page in pages for row in (*page.records, *page.unreadable)
-                ]
+                batch: list[Record | UnreadableRow | Finding] = [row for page in pages for row in rows_of(page)]
                 if purpose == "anew":
                     found = {row.key for row in batch}
                     batch += [Finding(key=key, kind="gone") for key in some if key not in found]

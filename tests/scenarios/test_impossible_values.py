@@ -61,6 +61,39 @@ def test_an_impossible_key_sets_its_record_aside(system, key, tmp_path):
     world.state.close()
 
 
+@pytest.mark.parametrize("system", ["acumatica", "sagex3 graphql"])
+@pytest.mark.parametrize("key", [b"K" * 300, rb"K\u0000K"], ids=["long", "NUL"])
+def test_whatever_names_an_impossible_key_is_set_aside(system, key, tmp_path):
+    """Contacts and orders of a customer with such a key stop no run, no replay, no sweep, and no repair either."""
+    with World(system, state=SQLiteStateStore(tmp_path / "state.db")) as world:
+        odd = world.erp.add_customer("ada@harbor-pumps.com", key="QX0QZ")
+        bob = world.erp.add_customer("bob@harbor-pumps.com")
+        world.erp.add_contact("mary@harbor-pumps.com", account=odd)
+        for customer in (odd, bob):
+            world.erp.add_order(customer)
+        spoilt(world, lambda body: body.replace(b"QX0QZ", key))
+        report = world.run()
+        letters = {(letter.stream, letter.reason): letter for letter in world.state.dead_letters("acme")}
+
+        assert {("customers", "bad_key"), ("contacts", "bad_key"), ("orders", "bad_key")} == {*letters}
+        assert ["", "", ""] == [report.streams[name].error for name in ("customers", "contacts", "orders")]
+        assert report.streams["orders"].created == 1
+        stand_in = letters["customers", "bad_key"].key
+        assert len(stand_in) <= 255
+        assert stand_in.isprintable()
+
+        with world.engine() as engine:
+            assert [1, 1, 1] == [part.dead for part in engine.replay().streams.values()]
+            # Asked for by their keys, the ERP may know them, or what was kept counts.
+            again = list(world.state.dead_letters("acme"))
+            assert [2, 2, 2] == [letter.attempts for letter in again]
+            engine.reconcile(repair=True, allow_mass_leave=True)
+            engine.sweep(dormant_after=86400 * 730)
+        assert world.status("bob@harbor-pumps.com") == "subscribed"
+        assert stand_in in {letter.key for letter in world.state.dead_letters("acme")}
+    world.state.close()
+
+
 @pytest.mark.parametrize("system", ENDS)
 @pytest.mark.parametrize("number", NUMBERS)
 def test_an_impossible_amount_sets_its_order_aside(system, number, tmp_path):
