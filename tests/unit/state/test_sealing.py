@@ -86,7 +86,11 @@ def test_no_payload_lies_in_the_clear(path):
         assert [_note()] == list(store.notes("acme", "last_word"))
 
 
-@pytest.mark.parametrize("key", [KeyRing(OLD), OLD, lambda: OLD, lambda: KeyRing(OLD, NEW)])
+@pytest.mark.parametrize(
+    "key",
+    [KeyRing(OLD), OLD, lambda: OLD, lambda: KeyRing(OLD, NEW)],
+    ids=["ring", "text", "function of a text", "function of a ring"],
+)
 def test_a_key_comes_as_for_a_vault(path, key):
     """A ring, a text, or a function that gives either; a vault in the same store may have the same one."""
     with closing(SQLStateStore(f"sqlite:///{path}", key=key)) as store:
