@@ -60,7 +60,7 @@ def value_at(row: Mapping[str, Any], path: Iterable[str]) -> Any:
     """The value below nested names, `None` where there is none."""
     value: Any = row
     for name in path:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, (dict, Mapping)):
             return None
         value = value.get(name)
     return value
@@ -195,7 +195,7 @@ def address_in(row: Mapping[str, Any] | None, fields: AddressFields) -> Address:
     """A postal address out of six fields."""
     if not row:
         return NOWHERE
-    line1, line2, city, region, postal_code, country = (text_in(row, name) if name else "" for name in fields)
+    line1, line2, city, region, postal_code, country = [text_in(row, name) if name else "" for name in fields]
     return Address(line1=line1, line2=line2, city=city, region=region, postal_code=postal_code, country=country)
 
 

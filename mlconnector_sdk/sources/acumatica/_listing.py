@@ -75,7 +75,7 @@ class Listing:
         return "/".join(parts) if all(parts) else str(row.get("id", "unknown"))
 
     def _identity(self, row: Row) -> tuple[Any, ...]:
-        return tuple(row.get(name) for name in self.shape.entity.keys)
+        return tuple(map(row.get, self.shape.entity.keys))
 
     def _may_exist(self, key: str) -> bool:
         entity = self.shape.entity

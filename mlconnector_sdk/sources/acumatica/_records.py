@@ -52,10 +52,9 @@ def unwrapped(row: Mapping[str, Any]) -> Row:
     for name, node in row.items():
         kind = type(node)
         if kind is dict:
-            if "value" in node:
-                if (value := node["value"]) is not None:
-                    plain[name] = value
-            elif node:
+            if (value := node.get("value")) is not None:
+                plain[name] = value
+            elif node and "value" not in node:
                 plain[name] = unwrapped(node)
         elif kind is list:
             if name not in _BARE:
