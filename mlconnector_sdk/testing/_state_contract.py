@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from ..cursors import HighWaterMark
 from ..errors import LeaseHeldError, StateError
-from ..models import AuditEntry, DeadLetter, Lease, Link, Suppression
+from ..models import AuditEntry, Lease, Link, Suppression
 from ..protocols import StateStore
-from ._erasure_contract import ErasureContract
+from ._dead_letter_contract import DeadLetterContract, dead_letter
 from ._lease_contract import HOUR, NOW, commit, some_links, together
 from ._note_contract import note
 from ._state_values import LINKS, MARKS, PAYLOADS, TIMES
@@ -31,25 +31,11 @@ _examples = settings(
 )
 
 
-def _dead(key: str, stream: str = "customers", **changes: Any) -> DeadLetter:
-    letter = DeadLetter(
-        stream=stream,
-        key=key,
-        reason="rejected",
-        message="refused",
-        payload={"id": key},
-        first_at=NOW,
-        last_at=NOW,
-        job_id="job",
-    )
-    return attrs.evolve(letter, **changes)
-
-
 def _entry(key: str = "", stream: str = "customers", job_id: str = "job") -> AuditEntry:
     return AuditEntry(at=NOW, job_id=job_id, stream=stream, key=key, outcome="created")
 
 
-class StateStoreContract(ErasureContract):
+class StateStoreContract(DeadLetterContract):
     """Subclass it in a test file, name the class `Test…`, and say how a store is made.
 
     Example::
@@ -80,7 +66,7 @@ class StateStoreContract(ErasureContract):
         """Everything of a checkpoint is visible once `commit` returned."""
         mark = HighWaterMark(stream="customers", value=NOW, full_scan_at=NOW - HOUR)
         link = Link(stream="customers", key="C1", address="a@example.com", details=("x",), synced_at=NOW)
-        dead = _dead("C2", status_code=400, request_id="r-1", attempts=3, fingerprint="f")
+        dead = dead_letter("C2", status_code=400, request_id="r-1", attempts=3, fingerprint="f")
         suppression = Suppression(address="b@example.com", reason="unsubscribed", origin="mailchimp", at=NOW)
         entry = AuditEntry(
             at=NOW,
@@ -141,21 +127,21 @@ class StateStoreContract(ErasureContract):
     def test_payloads_round_trip(self, store: StateStore, payload: dict[str, Any]) -> None:
         """A dead letter's payload keeps its types: money stays `Decimal`, dates stay dates."""
         lease = store.acquire("acme", "worker", now=NOW, duration=HOUR)
-        commit(store, lease, dead_letters=(_dead("C1", payload=payload),))
+        commit(store, lease, dead_letters=(dead_letter("C1", payload=payload),))
 
         assert [payload] == [letter.payload for letter in store.dead_letters("acme")]
 
     def test_payload_is_a_copy(self, store: StateStore, lease: Lease) -> None:
         """What the caller does to a payload after the commit does not reach the store."""
         payload: dict[str, Any] = {"lines": [1, 2], "at": time(8)}
-        commit(store, lease, dead_letters=(_dead("C1", payload=payload),))
+        commit(store, lease, dead_letters=(dead_letter("C1", payload=payload),))
         payload["lines"].append(3)
 
         assert [{"lines": [1, 2], "at": time(8)}] == [letter.payload for letter in store.dead_letters("acme")]
 
     def test_messages_with_odd_characters(self, store: StateStore, lease: Lease) -> None:
         """A message with characters that databases refuse does not hold up a checkpoint."""
-        commit(store, lease, dead_letters=(_dead("C1", message="a\0b\ud800c"),))
+        commit(store, lease, dead_letters=(dead_letter("C1", message="a\0b\ud800c"),))
 
         (letter,) = store.dead_letters("acme")
 
@@ -234,46 +220,6 @@ class StateStoreContract(ErasureContract):
 
         assert (customers, orders) == (store.mark("acme", "customers"), store.mark("acme", "orders"))
 
-    def test_dead_letters_are_replaced_and_settled(self, store: StateStore, lease: Lease) -> None:
-        """A record has one dead letter, the latest, until it is settled."""
-        commit(store, lease, dead_letters=(_dead("C1"), _dead("C2"), _dead("C1", "orders")))
-        again = _dead("C1", attempts=2, last_at=NOW + HOUR)
-        commit(store, lease, dead_letters=(again,), settled=(("customers", "C2"), ("customers", "unknown")))
-
-        assert [again, _dead("C1", "orders")] == list(store.dead_letters("acme"))
-
-    def test_dead_letter_outlasts_settling(self, store: StateStore, lease: Lease) -> None:
-        """A record both settled and set aside in one checkpoint stays set aside: nothing is lost."""
-        commit(store, lease, dead_letters=(_dead("C1"),))
-        commit(store, lease, dead_letters=(_dead("C1", attempts=2),), settled=(("customers", "C1"),))
-
-        assert [2] == [letter.attempts for letter in store.dead_letters("acme")]
-
-    def test_dead_letters_by_stream_and_key(self, store: StateStore, lease: Lease) -> None:
-        """Dead letters come in order of stream and key, all of them or those asked for."""
-        letters = (_dead("C2"), _dead("C10"), _dead("C1", "orders"), _dead("C2", "contacts"))
-        commit(store, lease, dead_letters=letters)
-
-        def places(**wanted: Any) -> list[tuple[str, str]]:
-            return [(letter.stream, letter.key) for letter in store.dead_letters("acme", **wanted)]
-
-        customers = [("customers", "C10"), ("customers", "C2")]
-        assert [("contacts", "C2"), *customers, ("orders", "C1")] == places()
-        assert customers == places(stream="customers")
-        assert [("contacts", "C2"), ("customers", "C2")] == places(keys=["C2", "C2", "unknown"])
-        assert [("customers", "C2")] == places(stream="customers", keys=["C2", "C1"])
-        assert [] == places(keys=[])
-
-    def test_dead_letters_by_reason(self, store: StateStore, lease: Lease) -> None:
-        """Dead letters of one reason, spelt exactly so, alone or with a stream and keys."""
-        letters = [_dead("C1", reason="takeover"), _dead("C2", "orders", reason="takeover")]
-        others = (_dead("C3"), _dead("C4", reason="Takeover"), _dead("C5", reason="takeover "))
-        commit(store, lease, dead_letters=(*letters, *others))
-
-        assert letters == list(store.dead_letters("acme", reason="takeover"))
-        assert letters[1:] == list(store.dead_letters("acme", stream="orders", keys=["C2", "C3"], reason="takeover"))
-        assert [] == list(store.dead_letters("acme", reason="none\0"))
-
     def test_suppressions_are_replaced_and_lifted(self, store: StateStore, lease: Lease) -> None:
         """A suppression holds until lifted; one committed again replaces the earlier one."""
         a, b = (Suppression(address=f"{n}@x", reason="unsubscribed", origin="mailchimp", at=NOW) for n in "ab")
@@ -295,8 +241,8 @@ class StateStoreContract(ErasureContract):
     @pytest.mark.parametrize(
         "broken",
         [
-            {"dead_letters": (_dead("C9", payload={"x": object()}),)},
-            {"dead_letters": (_dead("C9", payload={1: "x"}),)},
+            {"dead_letters": (dead_letter("C9", payload={"x": object()}),)},
+            {"dead_letters": (dead_letter("C9", payload={1: "x"}),)},
             {"audit": (attrs.evolve(_entry("C9"), at=datetime(2026, 3, 1)),)},  # noqa: DTZ001
             {"notes": (note("C9" * 200),)},
             {"links": (Link(stream="customers", key="C9" * 200),)},
@@ -309,7 +255,14 @@ class StateStoreContract(ErasureContract):
         """A checkpoint with one value that cannot be kept raises `StateError` and leaves everything as it was."""
         before = HighWaterMark(stream="customers", value=1)
         suppression = Suppression(address="s@x", reason="unsubscribed", origin="mailchimp", at=NOW)
-        commit(store, lease, mark=before, links=some_links(2), dead_letters=(_dead("D1"),), suppressions=(suppression,))
+        commit(
+            store,
+            lease,
+            mark=before,
+            links=some_links(2),
+            dead_letters=(dead_letter("D1"),),
+            suppressions=(suppression,),
+        )
         changes: dict[str, Any] = {
             "mark": HighWaterMark(stream="customers", value=2),
             "links": (Link(stream="customers", key="C00000", address="new@x"),),
@@ -325,7 +278,7 @@ class StateStoreContract(ErasureContract):
         assert before == store.mark("acme", "customers")
         assert list(some_links(2)) == list(store.all_links("acme", "customers"))
         assert {} == store.links_to("acme", ["new@x"])
-        assert [_dead("D1")] == list(store.dead_letters("acme"))
+        assert [dead_letter("D1")] == list(store.dead_letters("acme"))
         assert {"s@x": suppression} == store.suppressions("acme", ["s@x"])
         assert [] == list(store.audit("acme"))
 
@@ -348,7 +301,7 @@ class StateStoreContract(ErasureContract):
 
     def test_thousands_of_dead_letters(self, store: StateStore, lease: Lease) -> None:
         """Dead letters come in order however many there are, and so do those asked for by key."""
-        letters = [_dead(f"C{i:05}", stream) for stream in ("customers", "orders") for i in range(1100)]
+        letters = [dead_letter(f"C{i:05}", stream) for stream in ("customers", "orders") for i in range(1100)]
         commit(store, lease, dead_letters=tuple(reversed(letters)))
 
         assert letters == list(store.dead_letters("acme"))
@@ -434,7 +387,7 @@ class StateStoreContract(ErasureContract):
             lease,
             mark=mark,
             links=some_links(1),
-            dead_letters=(_dead("C1"),),
+            dead_letters=(dead_letter("C1"),),
             suppressions=(suppression,),
             audit=(_entry("C1"),),
         )
@@ -446,7 +399,7 @@ class StateStoreContract(ErasureContract):
         assert {} == store.suppressions("Acme", ["c0@example.com"])
         assert ([], []) == (list(store.all_links("Acme", "customers")), list(store.audit("Acme")))
         assert [] == list(store.dead_letters("Acme"))
-        assert [_dead("C1")] == list(store.dead_letters("acme"))
+        assert [dead_letter("C1")] == list(store.dead_letters("acme"))
         assert {"c0@example.com": suppression} == store.suppressions("acme", ["c0@example.com"])
 
     def test_two_threads(self, store: StateStore) -> None:
@@ -479,11 +432,11 @@ class StateStoreContract(ErasureContract):
         lease = store.acquire("acme", "worker", now=NOW, duration=HOUR)
         mark = HighWaterMark(stream="customers", value=NOW)
         suppression = Suppression(address="s@x", reason="r", origin="o", at=NOW)
-        dead, audit = (_dead("C9"),), (_entry("C1"),)
+        dead, audit = (dead_letter("C9"),), (_entry("C1"),)
         commit(
             store, lease, mark=mark, links=some_links(3), dead_letters=dead, suppressions=(suppression,), audit=audit
         )
-        expected = (mark, list(some_links(3)), [_dead("C9")], {"s@x": suppression}, [_entry("C1")])
+        expected = (mark, list(some_links(3)), [dead_letter("C9")], {"s@x": suppression}, [_entry("C1")])
         if not self.durable:
             assert expected == _everything(store)
             store.close()
