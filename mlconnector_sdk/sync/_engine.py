@@ -239,6 +239,7 @@ class SyncEngine(PipelineBooks):
         run: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        wait: float = 0.0,
     ) -> Report:
         """Dead letters again, all of them or those chosen, and whole records by key, as with a first load.
 
@@ -255,6 +256,7 @@ class SyncEngine(PipelineBooks):
             reason: only what was set aside for this.
             run: the `job_id` of a run: only what it set aside, or tried last.
             since, until: aware times: only what was set aside, or tried last, at or after the one and before the other.
+            wait: seconds to wait while another run of this pipeline is under way.
 
         Raises:
             ConfigurationError: also for an unknown stream, a key that no stream has met, or a time without zone.
@@ -264,7 +266,7 @@ class SyncEngine(PipelineBooks):
         if stream not in {None, FLAGS}:
             self._chosen(stream)
         chosen = streams_to_replay(self._parts, selection)
-        with self._job("replay", tuple(chosen)) as report, self._running(report) as job:
+        with self._job("replay", tuple(chosen)) as report, self._running(report, wait) as job:
             job.prepare()
             Replay(job, report, selection).carry_out(chosen)
         return report
@@ -277,6 +279,7 @@ class SyncEngine(PipelineBooks):
         activity: ActivitySource | None = None,
         plan: bool = False,
         allow_mass_leave: bool = False,
+        wait: float = 0.0,
     ) -> SweepReport:
         """Take members off whose customer has been quiet for long, as `policy.dormant` says, and let others back in.
 
@@ -291,6 +294,7 @@ class SyncEngine(PipelineBooks):
                 date, or `None` for "not known".
             plan: only say who would leave and why, and write nothing.
             allow_mass_leave: confirms that more than `policy.most_leaving` of the members shall leave at once.
+            wait: seconds to wait while another run of this pipeline is under way.
 
         Raises:
             ConfigurationError: nothing tells when the last business was: `activity` can.
@@ -301,7 +305,7 @@ class SyncEngine(PipelineBooks):
         chosen: list[StreamName] = [stream for stream in self._chosen(streams) if stream != "orders"]
         with (
             self._job("sweep", chosen, SweepReport) as report,
-            self._foretelling(report) if plan else self._running(report) as run,
+            self._foretelling(report) if plan else self._running(report, wait) as run,
         ):
             assert isinstance(report, SweepReport)
             report.planned, report.before = plan, (report.started_at - span).date()
@@ -309,7 +313,7 @@ class SyncEngine(PipelineBooks):
             Sweep(run, report, tells=activity, allow_mass_leave=allow_mass_leave).carry_out(chosen)
         return report
 
-    def reconcile(self, *, repair: bool = False, allow_mass_leave: bool = False) -> ReconcileReport:
+    def reconcile(self, *, repair: bool = False, allow_mass_leave: bool = False, wait: float = 0.0) -> ReconcileReport:
         """Compare the whole audience, every link and the ERP's records, and say where they differ.
 
         Args:
@@ -317,6 +321,7 @@ class SyncEngine(PipelineBooks):
                 now, deleted records' members leave as `policy.inactive` says, statuses that the state did not know are
                 taken over. Members without an ERP record are never touched. Without it nothing is written.
             allow_mass_leave: confirms that more than `policy.most_leaving` of the members shall leave at once.
+            wait: seconds to wait while another run of this pipeline is under way.
 
         Raises:
             LeaseHeldError, AuthenticationError, TransientError, FatalError, StateError: as `run`; while a side cannot
@@ -325,7 +330,7 @@ class SyncEngine(PipelineBooks):
         people = people_streams(self._parts.source)
         with (
             self._job("reconcile", people, ReconcileReport) as report,
-            self._running(report) if repair else self._foretelling(report) as run,
+            self._running(report, wait) if repair else self._foretelling(report) as run,
         ):
             assert isinstance(report, ReconcileReport)
             report.repaired = repair
@@ -411,7 +416,7 @@ class SyncEngine(PipelineBooks):
         return tuple(name for name in offered if name in wanted)
 
     @contextmanager
-    def _running(self, report: Report, wait: float = 0.0) -> Iterator[Run]:
+    def _running(self, report: Report, wait: float) -> Iterator[Run]:
         parts = self._parts
         with lease_within(wait, parts.state, parts.name, clock=parts.clock) as lease:
             run = Run(parts, report, lease.commit, self._stop)

@@ -10,11 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
-from mlconnector_sdk import SQLiteStateStore
+from mlconnector_sdk import SQLiteStateStore, SyncEngine
 from mlconnector_sdk.errors import LeaseHeldError
 from mlconnector_sdk.events import PageCommitted, Waiting
 from mlconnector_sdk.models import Checkpoint, Lease
@@ -135,19 +137,31 @@ def test_a_stop_before_a_run_stops_the_next_one(world):
     assert engine.run().ok
 
 
-def test_a_run_waits_for_another_one_as_long_as_it_is_told_to(world):
+@pytest.mark.parametrize(
+    "call",
+    [
+        SyncEngine.run,
+        SyncEngine.replay,
+        partial(SyncEngine.reconcile, repair=True),
+        partial(SyncEngine.sweep, dormant_after=timedelta(days=730)),
+    ],
+    ids=["run", "replay", "reconcile", "sweep"],
+)
+def test_another_run_is_waited_for_as_long_as_is_said(world, call):
     """A lease is waited for, within a limit; a stop ends that wait as well."""
-    held = HeldLease(world.state, "acme", owner="another", clock=world.clock)
+    world.erp.add_order(world.erp.add_customer("ada@harbor-pumps.com"))
     engine = world.engine()
+    assert engine.run().ok
+    held = HeldLease(world.state, "acme", owner="another", clock=world.clock)
     with pytest.raises(LeaseHeldError):
-        engine.run(wait=0.01)
+        call(engine, wait=0.01)
     engine.stop()
     with soon():
-        assert engine.run(wait=250).stopped
+        assert call(engine, wait=250).stopped
     with held:
         pass
 
-    assert engine.run(wait=1).ok
+    assert call(engine, wait=1).ok
 
 
 # Interrupted by hand
