@@ -46,6 +46,8 @@ def _aware_utc(value: CursorValue | None) -> CursorValue | None:
 
 def _aware_step(value: CursorStep | None) -> CursorStep | None:
     if isinstance(value, datetime):
+        if value.tzinfo is UTC:
+            return value
         if value.tzinfo is None:
             raise ValueError(f"a mark needs a time zone, got the naive time {value.isoformat()}")
         return value.astimezone(UTC)
@@ -155,6 +157,8 @@ def _step_back(value: CursorStep, overlap: timedelta | int | None) -> CursorStep
 
 
 def _same_type(one: CursorStep, other: CursorStep) -> None:
+    if type(one) is type(other):
+        return
     kinds = {"datetime" if isinstance(v, datetime) else type(v).__name__ for v in (one, other)}
     if len(kinds) > 1 and not kinds <= {"int", "Decimal"}:
         raise TypeError(f"cursor values of different types cannot be compared: {' and '.join(sorted(kinds))}")
