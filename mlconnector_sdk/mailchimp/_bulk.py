@@ -168,11 +168,12 @@ class BulkWriter:
 
     # One call
 
-    def _send(self, items: Sequence[Item], outcome: _Outcome) -> None:
+    def _send(self, items: Sequence[Item], outcome: _Outcome, *, faulty: bool = False) -> None:
+        """Send one call; `faulty` if it is part of one that ended in a server fault, time and again."""
         started = time.monotonic()
         reader = partial(_answer_in, Wanted.by(write for _, write in items))
         try:
-            reply = self._exchange(items, outcome, reader)
+            reply = self._exchange(items, outcome, reader, faulty=faulty)
         except RefusedError as error:
             self._on_refusal(items, error, outcome)
         except RecordNotFoundError:
@@ -193,8 +194,11 @@ class BulkWriter:
             self._read(answer, items, outcome, reply.headers.get("x-request-id"))
 
     def _exchange(
-        self, items: Sequence[Item], outcome: _Outcome, reader: Callable[[Iterable[bytes]], _Answer]
+        self, items: Sequence[Item], outcome: _Outcome, reader: Callable[[Iterable[bytes]], _Answer], *, faulty: bool
     ) -> HttpReply:
+        retry = self._client.retry
+        # On the way to a bad member one try tells enough; only alone is it given all of them.
+        faults = 1 if faulty and len(items) > 1 else retry.fault_attempts
         with traced() as trace:
             try:
                 return self._client.send(
@@ -204,7 +208,7 @@ class BulkWriter:
                     operation="POST members",
                     params=LENIENT,
                     # A call that timed out is sent again in smaller parts, not as it was.
-                    retry=attrs.evolve(self._client.retry, within=min(self._client.retry.within, READ_TIMEOUT)),
+                    retry=attrs.evolve(retry, within=min(retry.within, READ_TIMEOUT), fault_attempts=faults),
                     reader=reader,
                 )
             finally:
@@ -223,16 +227,16 @@ class BulkWriter:
     def _on_fault(self, items: Sequence[Item], error: ServerFaultError, outcome: _Outcome) -> None:
         """Mailchimp answers 500 to some bad data: find the member, unless every one fails."""
         if len(items) > 1:
-            self._send_parts(_halves(items), outcome)
+            self._send_parts(_halves(items), outcome, faulty=True)
             return
         outcome.results[items[0][0]] = outcome.faults.see(result_of(error))
 
-    def _send_parts(self, parts: Iterable[Sequence[Item]], outcome: _Outcome) -> None:
+    def _send_parts(self, parts: Iterable[Sequence[Item]], outcome: _Outcome, *, faulty: bool = False) -> None:
         for part in parts:
             if self._distrusted:
                 self._write_singly(part, outcome)
             else:
-                self._send(part, outcome)
+                self._send(part, outcome, faulty=faulty)
 
     def _grow(self, seconds: float) -> None:
         with self._size_lock:

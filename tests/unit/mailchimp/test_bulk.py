@@ -121,6 +121,15 @@ def test_a_blamed_member_is_found_at_once(fake, sink):
     assert [5, 95, 1, 94] == bulk_sizes(fake)
 
 
+def test_parts_of_a_faulty_call_are_tried_once(fake, make_sink):
+    """On the way to a bad member each part is sent once; the first call and the member alone get every try."""
+    fake.poison("member57@acme.org", "server")
+    sink = make_sink(retry=RetryPolicy.immediate(fault_attempts=3))
+    results = sink.write_members(member_writes(100))
+    assert [57] == [number for number, result in enumerate(results) if result.kind == "dead"]
+    assert [5, 95, 95, 95, 47, 48, 24, 12, 6, 3, 3, 1, 2, 1, 1, 1, 1, 6, 12, 24] == bulk_sizes(fake)
+
+
 def test_an_outage_by_server_faults_is_raised(fake, sink):
     """When every member fails, the far side is down and nobody is set aside."""
     fake.fail(status=500, body={"title": "Internal Server Error"})
