@@ -263,10 +263,10 @@ def _first_of(row: Row, *names: str) -> str:
 
 def _address(row: Row, line: str = "AddressLine", rest: str = "") -> Address:
     """Orders and invoices spell region and postal code differently; one of the two names is there."""
-    further = (text_in(row, f"{line}{number}") for number in (2, 3, 4))
+    further = (text_in(row, line + "2"), text_in(row, line + "3"), text_in(row, line + "4"))
     return Address(
-        line1=text_in(row, f"{line}1"),
-        line2=", ".join(part for part in further if part),
+        line1=text_in(row, line + "1"),
+        line2=", ".join(filter(None, further)),
         city=text_in(row, f"{rest}City"),
         region=text_in(row, f"{rest}StateProvince") or text_in(row, f"{rest}State"),
         postal_code=text_in(row, f"{rest}ZipPostalCode") or text_in(row, f"{rest}ZipCode"),

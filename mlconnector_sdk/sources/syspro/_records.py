@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -130,8 +131,10 @@ class Reader:
     def address(self, row: Row, prefix: str, postal_code: str, *, nation: str = "") -> Address:
         """Five lines and a postal code; what the lines mean, each site decides. `nation` is for those without."""
         parts: dict[str, str] = {}
-        for number, part in enumerate(self.address_lines, 1):
-            text = text_in(row, f"{prefix}{number}") or (text_in(row, f"{prefix}3Loc") if number == 3 else "")
+        for names, part in zip(_line_names(prefix), self.address_lines, strict=True):
+            text = text_in(row, names[0])
+            if not text and names[1:]:
+                text = text_in(row, names[1])
             if text and part:
                 parts[part] = f"{parts[part]}, {text}" if part in parts else text
         if parts and not parts.get("country"):
@@ -147,6 +150,12 @@ class Reader:
         """What the delta column says."""
         name = self.deltas.get(stream)
         return mark_in(row, name, self.zone) if name else None
+
+
+@cache
+def _line_names(prefix: str) -> list[tuple[str, ...]]:
+    """Where the five lines of an address stand, the third in one of two places."""
+    return [(f"{prefix}{number}", *([f"{prefix}3Loc"] if number == 3 else [])) for number in range(1, 6)]
 
 
 def language_in(row: Row, name: str) -> str:
