@@ -17,7 +17,7 @@ from .errors import ConfigurationError, InsecureTransportWarning
 from .models import CheckResult
 from .network import Network
 
-__all__ = ["is_exposed", "secrecy", "trust_of", "warn_of"]
+__all__ = ["is_exposed", "secrecy", "secrecy_of_tokens", "trust_of", "warn_of"]
 
 
 def trust_of(network: Network, system: str) -> ssl.SSLContext:
@@ -91,10 +91,7 @@ def _is_loopback(host: str) -> bool:
 def secrecy(network: Network, system: str, url: str) -> Iterator[CheckResult]:
     """A row of `check` where others on the way can read or change what is sent; none where all is well."""
     if is_exposed(url):
-        detail = "credentials and data travel unencrypted"
-        cure = "use an https:// address, or say that it is meant with network=Network(allow_http=True)"
-        detail += ", as allow_http permits" if network.allow_http else ""
-        yield CheckResult(system=system, what="encryption", ok=network.allow_http, detail=detail, cure=cure)
+        yield _unencrypted(network, system, "credentials and data travel unencrypted", "use an https:// address")
     elif network.trust_any_certificate and url.startswith("https:"):
         yield CheckResult(
             system=system,
@@ -103,3 +100,16 @@ def secrecy(network: Network, system: str, url: str) -> Iterator[CheckResult]:
             detail="any certificate is taken, whoever it is from",
             cure="name the authority that signed it with ca_bundle, and leave trust_any_certificate out",
         )
+
+
+def secrecy_of_tokens(network: Network, system: str, token_url: str, *, url: str) -> Iterator[CheckResult]:
+    """The same of where tokens are got, if that is another host than the one that `secrecy` tells of."""
+    if is_exposed(token_url) and urlsplit(token_url).netloc != urlsplit(url).netloc:
+        detail = "the client's secret and its tokens travel unencrypted to and from token_url"
+        yield _unencrypted(network, system, detail, "give token_url an https:// address")
+
+
+def _unencrypted(network: Network, system: str, detail: str, cure: str) -> CheckResult:
+    detail += ", as allow_http permits" if network.allow_http else ""
+    cure += ", or say that it is meant with network=Network(allow_http=True)"
+    return CheckResult(system=system, what="encryption", ok=network.allow_http, detail=detail, cure=cure)

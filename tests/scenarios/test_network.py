@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from mlconnector_sdk import MailchimpSink, Network
+from mlconnector_sdk import MailchimpSink, Network, SageX3
+from mlconnector_sdk.auth import OAuth2ClientCredentials
 from mlconnector_sdk.config import build_parts, load_config
 from mlconnector_sdk.errors import ConfigurationError, ContractError, InsecureTransportWarning, MLConnectorError
 from mlconnector_sdk.retry import RetryPolicy
+from mlconnector_sdk.sources.sagex3 import SageX3GraphQL, SageX3Rest
 from mlconnector_sdk.testing import FakeMailchimp
 from tests._tls import self_signed, serving
 from tests.scenarios._worlds import ENDS, World
@@ -165,6 +167,40 @@ def test_a_config_says_the_same(system):
     with pytest.warns(InsecureTransportWarning, match=f"^{source['system']}:") as told:
         built(config_of(source, trust_any_certificate=True, allow_http=True))
     assert len(told) == 1
+
+
+CLIENT = {"client_id": "app", "client_secret": "topsecret"}
+GRAPHQL, API1 = "https://x3.example.com/xtrem/api", "https://x3.example.com:8124"
+
+
+def sage_x3(kind: str, token_url: str, network: Network) -> SageX3:
+    """A source that gets its tokens there, said in one of the ways there are."""
+    anew = OAuth2ClientCredentials(**CLIENT)
+    api: SageX3Rest | SageX3GraphQL
+    if kind == "rest":
+        api = SageX3Rest(API1, endpoint="SEED", auth=anew, token_url=token_url, network=network)
+    elif kind == "graphql":
+        api = SageX3GraphQL(GRAPHQL, endpoint="SEED", auth=anew, token_url=token_url, network=network)
+    else:
+        named = OAuth2ClientCredentials(**CLIENT, token_url=token_url, network=network)
+        api = SageX3GraphQL(GRAPHQL, endpoint="SEED", auth=named)
+    return SageX3(api=api, retry=RetryPolicy.immediate(attempts=1))
+
+
+@pytest.mark.parametrize("kind", ["rest", "graphql", "of the sign-in"])
+def test_where_tokens_are_got_is_looked_at_too(kind):
+    """Plain http to another host, from which tokens are got, is a row of `check`, and fine when it is meant."""
+
+    def rows(token_url: str, network: Network = Network()) -> list[tuple[bool, str]]:
+        with sage_x3(kind, token_url, network) as source:
+            return [(row.ok, row.detail + row.cure) for row in source.check() if row.what == "encryption"]
+
+    ((ok, said),) = rows("http://id.invalid/token")
+    assert (ok, "token_url" in said) == (False, True)
+    ((ok, said),) = rows("http://id.invalid/token", Network(allow_http=True))
+    assert (ok, "as allow_http permits" in said) == (True, True)
+    assert [] == rows("https://id.invalid/token")
+    assert [] == rows("http://127.0.0.1:9/token")
 
 
 def test_the_sinks_table_of_a_config():

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 import attrs
 
+from ..._trust import secrecy_of_tokens
 from ...cursors import Window
 from ...errors import ConfigurationError, ContractError
 from ...models import STREAMS, CheckResult, Page, Record, StreamName, StreamSpec
@@ -152,6 +153,10 @@ class SageX3(ErpSource[Connection]):
             for name, entity in entities.items()
         }
         super().__init__(api.connect(retry), network=api.network)
+        auth = getattr(api, "auth", None)
+        # What the sign-in itself says comes first, as it does when tokens are asked for.
+        self._token_url = str(getattr(auth, "token_url", "") or getattr(api, "token_url", ""))
+        self._token_network: Network = getattr(auth, "network", None) or api.network
         self._streams = {
             name: self._described(name, entity, overlap, full_scan_every) for name, entity in self._entities.items()
         }
@@ -159,7 +164,9 @@ class SageX3(ErpSource[Connection]):
         self._owners = Owners(self._connection, self._ladder, sides(self._stamps))
 
     def _tried(self) -> Iterator[CheckResult]:
-        return check_site(self._connection, self._entities, self._needs, self._owners, self._clock)
+        address = self._connection.address
+        yield from secrecy_of_tokens(self._token_network, SYSTEM, self._token_url, url=address)
+        yield from check_site(self._connection, self._entities, self._needs, self._owners, self._clock)
 
     def present(self, stream: StreamName) -> datetime:
         """The server's clock, minus the time a change may take to become visible."""
