@@ -12,7 +12,7 @@ from ..errors import ConfigurationError, MappingError
 from ..models import Audience, MergeField, Party, fingerprint_of
 from ._choices import InterestSource, answer_getter, checked_interests, checked_permissions
 from ._fields import FieldSource, check_source, field_getter, guarded
-from ._normalize import SHORT, clean_phone, country_code, member_address, merge_value, split_emails, text_value
+from ._normalize import SHORT, clean_phone, member_address, merge_value, split_emails, text_value
 from ._templates import TagSource, distinct_tags, tag_getter
 
 __all__ = ["MemberMapper", "MemberMapping", "MemberPayload"]
@@ -259,4 +259,4 @@ def _interest_id(name: str, audience: Audience) -> str:
 
 
 def _phone(party: Party) -> str:
-    return clean_phone(party.phone, region=country_code(party.address.country) or None) if party.phone else ""
+    return clean_phone(party.phone, region=party.address.country) if party.phone else ""

@@ -82,14 +82,16 @@ def member_address(address: Address, *, placeholder: str | None = None) -> dict[
         {'addr1': '1 Rue A', 'addr2': '', 'city': 'Lyon', 'state': '-', 'zip': '69001', 'country': 'FR'}
     """
     first, second, city, region, code_of_post = _parts(address)
-    lines = [line for line in (first, second) if line]
+    if not first:
+        first, second = second, ""
     state, postal_code = region or placeholder, code_of_post or placeholder
-    if not (lines and city and state and postal_code):
+    if not (first and city and state and postal_code):
         return None
     # The order is Mailchimp's.
-    parts = {"addr1": lines[0], "addr2": "".join(lines[1:]), "city": city, "state": state, "zip": postal_code}
-    code = country_code(address.country)
-    return {**parts, "country": code} if code else parts
+    parts = {"addr1": first, "addr2": second, "city": city, "state": state, "zip": postal_code}
+    if code := country_code(address.country):
+        parts["country"] = code
+    return parts
 
 
 def store_address(address: Address) -> dict[str, str] | None:

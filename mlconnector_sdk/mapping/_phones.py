@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["clean_phone", "short_way", "us_phone"]
 
 _USUAL = re.compile(r"(\+?)[(]?([0-9][0-9 ().-]{2,30})")
-_NO_DIGITS = str.maketrans("", "", " ().-")
 _KINDS = (
     *("fixed_line", "mobile", "toll_free", "voip", "shared_cost", "premium_rate"),
     *("personal_number", "uan", "pager", "voicemail"),
@@ -99,8 +98,10 @@ def short_way(text: str, region: str) -> str | None:
     usual = _USUAL.fullmatch(text)
     if usual is None:
         return None
-    digits = usual[2].translate(_NO_DIGITS)
-    if usual[1]:
+    plus, digits = usual.groups()
+    for sign in " ().-":
+        digits = digits.replace(sign, "")
+    if plus:
         calling = _calling_code(digits[:3])
         regions = _regions(calling)
         national = digits[len(calling) :]
@@ -141,9 +142,10 @@ class _Region:
         if self.general.fullmatch(national) is None:
             return False
         size = len(national)
-        return any(
-            pattern.fullmatch(national) is not None for lengths, pattern in self.kinds if not lengths or size in lengths
-        )
+        for lengths, pattern in self.kinds:
+            if (not lengths or size in lengths) and pattern.fullmatch(national) is not None:
+                return True
+        return False
 
     def begins_with_prefix(self, digits: str) -> bool:
         return self.prefix is not None and self.prefix.match(digits) is not None
