@@ -11,6 +11,7 @@ import pytest
 
 HEAVY = {
     *("zeep", "lxml", "requests", "sqlalchemy", "phonenumbers", "pycountry", "email_validator", "dns"),
+    *("authlib", "joserfc", "cryptography"),
     *("tqdm", "IPython", "ipywidgets", "pandas", "opentelemetry", "pytest", "hypothesis"),
 }
 """Each takes tens of milliseconds, or megabytes, and is needed late or by few."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
-from authlib.oauth2.auth import ClientAuth
-from authlib.oauth2.base import OAuth2Error
-from authlib.oauth2.client import OAuth2Client
 
 from .._bounds import CODINGS, SMALL_ANSWERS
 from .._http import HttpReply, guarded, looks_like_html, retry_after
@@ -19,6 +16,9 @@ from .._version import __version__
 from ..errors import AuthenticationError, ContractError, MLConnectorError, RateLimitError, UnavailableError
 from ..network import Network
 from ._tokens import Now, OAuth2Token, utc_now
+
+if TYPE_CHECKING:
+    from ._authlib import SessionClient
 
 __all__ = [
     "OPERATION",
@@ -48,25 +48,6 @@ _CURES = {
     "invalid_request": "the server refuses the token request: check client id, redirect address and scope",
     "access_denied": "the user or an administrator refused access",
 }
-
-
-class _ClientAuth(httpx.Auth, ClientAuth):  # type: ignore[misc]  # authlib has no types
-    """Adds client id and secret the way authlib prepares them, as an httpx flow."""
-
-    requires_request_body = True
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        headers = dict(request.headers)
-        # As bytes, authlib takes any letter beyond ASCII (of a password, say) for an error.
-        form = request.content.decode()
-        url, headers, body = self.prepare(request.method, str(request.url), headers, form)
-        headers.pop("content-length", None)
-        yield httpx.Request(request.method, url, headers=headers, content=body, extensions=request.extensions)
-
-
-class _Client(OAuth2Client):  # type: ignore[misc]  # authlib has no types
-    client_auth_class = _ClientAuth
-    SESSION_REQUEST_PARAMS = ["follow_redirects"]  # noqa: RUF012 - declared so by authlib
 
 
 class TokenEndpoint:
@@ -121,6 +102,8 @@ class TokenEndpoint:
         return self._ask(lambda client: client.refresh_token(self._url, refresh_token=refresh_token, **_STAY))
 
     def _ask(self, call: Callable[[Any], Any]) -> OAuth2Token:
+        from ._authlib import OAuth2Error
+
         try:
             with guarded(self._system, OPERATION), token_session(self._http, self._network, self._system) as session:
                 return OAuth2Token.from_answer(call(self._client_over(session)), now=self._now())
@@ -137,8 +120,10 @@ class TokenEndpoint:
         except MLConnectorError as error:
             raise self._placed(error)  # noqa: B904  # the same error, with its place
 
-    def _client_over(self, session: httpx.Client) -> _Client:
-        client = _Client(session, client_secret=revealed(self._client_secret), **self._settings)
+    def _client_over(self, session: httpx.Client) -> SessionClient:
+        from ._authlib import SessionClient
+
+        client = SessionClient(session, client_secret=revealed(self._client_secret), **self._settings)
         for hook in ("access_token_response", "refresh_token_response"):
             client.register_compliance_hook(hook, self._checked)
         return client
@@ -188,7 +173,11 @@ def authorization_url(
     endpoint: str, *, client_id: str, redirect_uri: str, scope: str, state: str, verifier: str
 ) -> str:
     """Where to send the browser, with the PKCE challenge (S256) of `verifier` if there is one."""
-    client = _Client(None, client_id=client_id, redirect_uri=redirect_uri, scope=scope, code_challenge_method="S256")
+    from ._authlib import SessionClient
+
+    client = SessionClient(
+        None, client_id=client_id, redirect_uri=redirect_uri, scope=scope, code_challenge_method="S256"
+    )
     url, _ = client.create_authorization_url(endpoint, state=state, code_verifier=verifier)
     return str(url)
 

@@ -7,8 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import attrs
-from joserfc import jwt
-from joserfc.jwk import OctKey
 
 from .._secret import Secret, not_empty, revealed
 from ._tokens import Now, OAuth2Token, TokenFlow, utc_now
@@ -71,6 +69,10 @@ class _Signer:
 
     def obtain(self, previous: OAuth2Token | None) -> OAuth2Token:
         """A token signed now."""
+        # Loaded by those alone who sign: it takes a while.
+        from joserfc import jwt
+        from joserfc.jwk import OctKey
+
         application = self._application
         issued = self._now() - application.backdated
         expires = issued + application.lifetime
