@@ -71,10 +71,18 @@ class _Compiled:
     Args:
         prefix: what the names of the statement's parameters have before the column's; an update wants one, because it
             keeps the bare names for what it sets.
+        looked_at: all texts can be kept, as those of rows that are added can. Others name rows that cannot be there.
     """
 
     def __init__(
-        self, statement: ClauseElement, table: Table, names: Sequence[str], dialect: Dialect, *, prefix: str = ""
+        self,
+        statement: ClauseElement,
+        table: Table,
+        names: Sequence[str],
+        dialect: Dialect,
+        *,
+        prefix: str = "",
+        looked_at: bool = False,
     ) -> None:
         columns = [] if prefix else list(names)
         compiled = cast(SQLCompiler, statement.compile(dialect=dialect, column_keys=columns))
@@ -85,8 +93,7 @@ class _Compiled:
         self._encode: list[tuple[int, Callable[[Any], Any]]] = []
         for place, name in enumerate(names):
             processor = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
-            # Whether the text can be kept was looked at when the rows were made.
-            if processor is not None and processor is not kept_text:
+            if processor is not None and not (looked_at and processor is kept_text):
                 self._encode.append((place, processor))
 
     def __call__(self, connection: Connection, rows: Sequence[Row]) -> None:
@@ -109,7 +116,7 @@ class _Appender:
     """Adds rows."""
 
     def __init__(self, table: Table, names: Sequence[str], dialect: Dialect) -> None:
-        self._insert = _Compiled(table.insert(), table, names, dialect)
+        self._insert = _Compiled(table.insert(), table, names, dialect, looked_at=True)
 
     def __call__(self, connection: Connection, rows: Sequence[Row]) -> None:
         self._insert(connection, rows)
@@ -148,7 +155,8 @@ class Replacer:
     def __init__(self, table: Table, names: Sequence[str], dialect: Dialect) -> None:
         self._keys = len(table.primary_key)
         upsert = _upsert(table, names, dialect)
-        self._write = _Compiled(table.insert() if upsert is None else upsert, table, names, dialect)
+        statement = table.insert() if upsert is None else upsert
+        self._write = _Compiled(statement, table, names, dialect, looked_at=True)
         self._remove = _Eraser(table, dialect) if upsert is None else None
 
     def __call__(self, connection: Connection, rows: Sequence[Row]) -> None:
