@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -22,12 +21,9 @@ from ..models import (
     fingerprint_of,
 )
 
-__all__ = ["Decision", "Draft", "raw_fingerprint", "settle_skip", "unreadable"]
+__all__ = ["Decision", "Draft", "raw_fingerprint", "unreadable"]
 
 P = TypeVar("P")
-
-_REMEMBERED_SKIPS = {"cleaned", "compliance", "forgotten"}
-"""Refusals that a further try would only meet again."""
 
 
 @attrs.define(kw_only=True)
@@ -103,27 +99,6 @@ class Decision:
         # A member taken off keeps the reason it was taken off for; a plain write has none.
         self.outcome, self.reason = result.kind, self.reason or result.reason
         self.message = result.message or result.note
-
-
-def settle_skip(decision: Decision, result: WriteResult, now: datetime) -> None:
-    """The far side left this member alone: what is to be remembered of it."""
-    assert isinstance(decision.write, MemberWrite)
-    assert decision.link is not None
-    if result.reason in _REMEMBERED_SKIPS:
-        decision.suppression = Suppression(
-            address=decision.write.address, reason=result.reason, origin="mailchimp", at=now
-        )
-    target = "" if result.reason in {"forgotten", "not_a_member"} else decision.link.target
-    decision.link = attrs.evolve(
-        decision.link,
-        state="skipped",
-        reason=decision.reason,
-        target=target,
-        contact_id=decision.link.contact_id if target else "",
-        owner=False,
-        fingerprint="",
-        taken_off="",
-    )
 
 
 def unreadable(stream: str, row: UnreadableRow, before: Link | None, *, replayed: bool) -> Decision:

@@ -25,6 +25,7 @@ from ..models import (
 )
 from ..policy import SyncPolicy
 from ..protocols import Sink, StateStore
+from ._answers import complete
 from ._consent import (
     MAY_HEAR_NEWS,
     Leaving,
@@ -35,12 +36,11 @@ from ._consent import (
     is_off,
     is_tagged_as_leaving,
     leaving_tag,
-    standing_after,
     was_let_go,
     way_back,
     way_out,
 )
-from ._decision import Decision, Draft, raw_fingerprint, settle_skip, unreadable
+from ._decision import Decision, Draft, raw_fingerprint, unreadable
 from ._leaving import (
     DORMANT,
     Finding,
@@ -53,7 +53,7 @@ from ._leaving import (
 )
 from ._neighbourhood import Neighbourhood
 from ._seen import recognition
-from ._segments import disowned, hanging_on, inherited, permission_wishes, permissions_of, stale_tags, untagging
+from ._segments import disowned, inherited, permission_wishes, permissions_of, stale_tags, untagging
 from ._takeover import name_heirs
 
 __all__ = ["MemberDecider", "Purpose"]
@@ -478,16 +478,7 @@ class MemberDecider:
 
     def settle(self, decision: Decision, result: WriteResult, now: datetime) -> None:
         """Complete a decision with the sink's answer."""
-        tried = decision.link.details if decision.link else ()
-        decision.take(result)
-        if result.kind == "skipped":
-            settle_skip(decision, result, now)
-        elif decision.link is not None:
-            changed = hanging_on(decision.link, result, tried)
-            if result.kind != "dead" and isinstance(decision.write, MemberWrite):
-                changed |= standing_after(decision.link, decision.write, result)
-            if changed:
-                decision.link = attrs.evolve(decision.link, **changed)
+        complete(decision, result, now)
 
     def finish(self, decisions: Sequence[Decision]) -> None:
         """Where the record that was to speak for an address died, the next one in the batch takes over."""
