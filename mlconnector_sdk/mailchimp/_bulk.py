@@ -30,7 +30,7 @@ from ._members import LENIENT, NOT_A_MEMBER, MemberWriter, checked, with_status
 from ._outage import FaultsInARow
 from ._traces import traced
 from ._wire import SYSTEM, Problem, RefusedError, address_key, path, refusal, result_of
-from ._written import Wanted, WrittenMember, stale_tags, tags_in, written
+from ._written import BriefMember, Wanted, WrittenMember, stale_tags, tags_in, written
 
 __all__ = ["BulkWriter"]
 
@@ -68,10 +68,10 @@ class _Outcome:
 
 @attrs.define
 class _Answer:
-    """What a bulk answer says: those written, and the errors."""
+    """What a bulk answer says, by its own names: those written, and the errors."""
 
-    created: list[WrittenMember] = attrs.field(factory=list)
-    updated: list[WrittenMember] = attrs.field(factory=list)
+    new_members: Sequence[BriefMember] = ()
+    updated_members: Sequence[BriefMember] = ()
     errors: list[dict[str, Any]] = attrs.field(factory=list)
 
 
@@ -112,8 +112,10 @@ class BulkWriter:
         """One result per write, in order; a later write to an address waits for the earlier one."""
         outcome = _Outcome()
         for items in rounds_of(writes):
-            alone = [item for item in items if _needs_own_call(item[1])]
-            many = [item for item in items if not _needs_own_call(item[1])]
+            alone: list[Item] = []
+            many: list[Item] = []
+            for item in items:
+                (alone if _needs_own_call(item[1]) else many).append(item)
             if len(many) <= FEW:
                 alone, many = alone + many, []
             self._write_singly(alone, outcome)
@@ -252,8 +254,8 @@ class BulkWriter:
     def _read(self, answer: _Answer, items: Sequence[Item], outcome: _Outcome, request_id: str | None) -> None:
         waiting = {address_key(item[1].address): item for item in items}
         unfinished = [
-            *self._read_members(answer.created, "created", waiting, outcome, request_id),
-            *self._read_members(answer.updated, "updated", waiting, outcome, request_id),
+            *self._read_members(answer.new_members, "created", waiting, outcome, request_id),
+            *self._read_members(answer.updated_members, "updated", waiting, outcome, request_id),
         ]
         again = self._read_errors(answer.errors, waiting, outcome, request_id)
         for (index, *_), result in zip(unfinished, self._side_by_side(self._finished, unfinished), strict=True):
@@ -263,7 +265,7 @@ class BulkWriter:
 
     def _read_members(
         self,
-        members: Iterable[WrittenMember],
+        members: Iterable[BriefMember],
         kind: Literal["created", "updated"],
         waiting: dict[str, Item],
         outcome: _Outcome,
@@ -272,7 +274,7 @@ class BulkWriter:
         """Note what became of these members; those with whom something is left to do are returned."""
         unfinished = []
         for member in members:
-            item = waiting.pop(address_key(member.address), None)
+            item = waiting.pop(address_key(member.email_address), None)
             if item is None:
                 continue
             index, write = item
@@ -280,8 +282,9 @@ class BulkWriter:
                 kind=kind, member_status=member.status, request_id=request_id, contact_id=member.contact_id
             )
             wrong = kind == "created" and (write.only_if_member or member.status != _asked(write))
-            if wrong or write.tags_off or member.tags or write.permissions:
-                unfinished.append((index, write, result, member))
+            is_tagged = isinstance(member, WrittenMember) and member.tags
+            if wrong or is_tagged or write.tags_off or write.permissions:
+                unfinished.append((index, write, result, WrittenMember.of(member)))
         return unfinished
 
     def _read_errors(
@@ -325,22 +328,6 @@ class BulkWriter:
         return attrs.evolve(result, member_status=status, note="status_differs")
 
 
-@attrs.define
-class _Brief:
-    """What is needed of a member that comes back whole, some 4 kB of it, where nothing is left to do."""
-
-    email_address: str = ""
-    status: MemberStatus | None = None
-    contact_id: str = ""
-
-
-@attrs.define
-class _BriefAnswer:
-    new_members: list[_Brief] = attrs.field(factory=list)
-    updated_members: list[_Brief] = attrs.field(factory=list)
-    errors: list[dict[str, Any]] = attrs.field(factory=list)
-
-
 def _answer_in(wanted: Wanted, chunks: Iterable[bytes]) -> _Answer:
     """Read the answer, and no more of it than is wanted: reading all of it takes three times as long.
 
@@ -351,8 +338,7 @@ def _answer_in(wanted: Wanted, chunks: Iterable[bytes]) -> _Answer:
     if not (wanted.prefixes or wanted.permissions):
         # Where a member is of another shape than it should be, all are read with more patience.
         with suppress(ValueError):
-            found = json_of_type(body, _BriefAnswer)
-            return _Answer(list(map(_named, found.new_members)), list(map(_named, found.updated_members)), found.errors)
+            return json_of_type(body, _Answer)
     try:
         answer = json_in(body)
     except ValueError:
@@ -364,10 +350,6 @@ def _answer_in(wanted: Wanted, chunks: Iterable[bytes]) -> _Answer:
         for name in ("new_members", "updated_members", "errors")
     )
     return _Answer([written(entry, wanted) for entry in created], [written(entry, wanted) for entry in updated], errors)
-
-
-def _named(member: _Brief) -> WrittenMember:
-    return WrittenMember(address=member.email_address, status=member.status, contact_id=member.contact_id)
 
 
 def rounds_of(writes: Sequence[MemberWrite]) -> list[list[Item]]:

@@ -12,7 +12,17 @@ from ..errors import ConfigurationError
 from ..models import MemberStatus, MemberWrite, PermissionState, PermissionWish
 from ._wire import SYSTEM
 
-__all__ = ["Wanted", "WrittenMember", "named", "permission_changes", "stale_tags", "tags_in", "unknown_name", "written"]
+__all__ = [
+    "BriefMember",
+    "Wanted",
+    "WrittenMember",
+    "named",
+    "permission_changes",
+    "stale_tags",
+    "tags_in",
+    "unknown_name",
+    "written",
+]
 
 _MAY_BE_GIVEN = frozenset({"subscribed", "pending", "transactional"})
 
@@ -39,7 +49,19 @@ class Wanted:
 
 
 @attrs.frozen(kw_only=True)
-class WrittenMember:
+class BriefMember:
+    """What is needed of a member that comes back whole, some 4 kB of it, where nothing is left to do.
+
+    The names are those of the API: a bulk answer is read straight into such members.
+    """
+
+    email_address: str = ""
+    status: MemberStatus | None = None
+    contact_id: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class WrittenMember(BriefMember):
     """A member as the answer to a write shows it.
 
     Attributes:
@@ -47,11 +69,15 @@ class WrittenMember:
         permissions: as (text, id, enabled); `None` where the answer is silent about them.
     """
 
-    address: str = ""
-    status: MemberStatus | None = None
-    contact_id: str = ""
     tags: tuple[str, ...] = ()
     permissions: tuple[tuple[str, str, bool], ...] | None = None
+
+    @classmethod
+    def of(cls, member: BriefMember) -> WrittenMember:
+        """The same member, of which nothing more is known."""
+        if isinstance(member, cls):
+            return member
+        return cls(email_address=member.email_address, status=member.status, contact_id=member.contact_id)
 
 
 def written(document: Mapping[str, Any], wanted: Wanted) -> WrittenMember:
@@ -59,7 +85,7 @@ def written(document: Mapping[str, Any], wanted: Wanted) -> WrittenMember:
     tags = [str(tag.get("name") or "") for tag in document.get("tags") or ()] if wanted.prefixes else []
     permissions = document.get("marketing_permissions") if wanted.permissions else None
     return WrittenMember(
-        address=str(document.get("email_address") or ""),
+        email_address=str(document.get("email_address") or ""),
         status=cast("MemberStatus | None", document.get("status")),
         contact_id=str(document.get("contact_id") or ""),
         tags=tuple(tag for tag in tags if tag.lower().startswith(wanted.prefixes)),
