@@ -9,7 +9,7 @@ import pytest
 from mlconnector_sdk import errors
 from mlconnector_sdk.errors import MLConnectorError, RateLimitError, RecordRejectedError, TransientError
 
-ALL = [getattr(errors, name) for name in errors.__all__]
+ALL = [kind for name in errors.__all__ if not issubclass(kind := getattr(errors, name), Warning)]
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -50,4 +50,4 @@ def test_the_drawn_tree_is_the_tree():
         path[max(depth, 0) :] = [name]
         parent = path[-2] if len(path) > 1 else "Exception"
         assert parent in {base.__name__ for base in getattr(errors, name).__mro__}, line
-    assert {line.strip("│├└─ ").split()[0] for line in drawing} == set(errors.__all__)
+    assert {line.strip("│├└─ ").split()[0] for line in drawing} == {kind.__name__ for kind in ALL}
