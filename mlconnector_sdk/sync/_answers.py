@@ -9,6 +9,7 @@ import attrs
 from ..models import MemberWrite, Suppression, WriteResult
 from ._consent import standing_after
 from ._decision import Decision
+from ._newcomers import Newcomer
 from ._segments import hanging_on
 
 __all__ = ["complete"]
@@ -19,6 +20,12 @@ _REMEMBERED_SKIPS = {"cleaned", "compliance", "forgotten"}
 
 def complete(decision: Decision, result: WriteResult, now: datetime) -> None:
     """Complete a decision with the answer to its write."""
+    if isinstance(decision, Newcomer) and decision.link is None:
+        if result.kind in {"created", "updated"}:
+            decision.link = decision.link_after(result)
+            decision.take(result)
+            return
+        decision.link = decision.link_after(None)
     tried = decision.link.details if decision.link else ()
     decision.take(result)
     if result.kind == "skipped":

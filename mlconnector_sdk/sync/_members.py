@@ -52,6 +52,7 @@ from ._leaving import (
     tags_only,
 )
 from ._neighbourhood import Neighbourhood
+from ._newcomers import Newcomer
 from ._seen import recognition
 from ._segments import disowned, inherited, permission_wishes, permissions_of, stale_tags, untagging
 from ._takeover import name_heirs
@@ -137,7 +138,8 @@ class MemberDecider:
         """One decision per record, in order; `claims` must have been asked before, on the same state."""
         self._now = now
         addresses = [claim for claim in self._claimed if "@" in claim]
-        around = Neighbourhood(self._state.links_to(self._pipeline, addresses))
+        of_records = [draft.address for draft in drafts if isinstance(draft, Draft)]
+        around = Neighbourhood(self._state.links_to(self._pipeline, addresses), of_records)
         suppressions = self._state.suppressions(self._pipeline, addresses)
         decisions = []
         for draft in drafts:
@@ -149,7 +151,8 @@ class MemberDecider:
             else:
                 decision = self._decide(draft, before, around, suppressions)
             decision.news = decision.news or self._purpose == "anew"
-            around.note(decision)
+            if not isinstance(decision, Newcomer):
+                around.note(decision)
             decisions.append(decision)
         return decisions
 
@@ -162,7 +165,12 @@ class MemberDecider:
     ) -> Decision:
         party = draft.record
         assert party is not None
-        decision = Decision(stream=self.stream, key=draft.key, raw=draft.raw, before=before, replayed=self._force)
+        if before is None and around.is_alone(draft.address) and draft.address not in suppressions:
+            decision: Decision = Newcomer(
+                stream=self.stream, key=draft.key, raw=draft.raw, replayed=self._force, decided_at=self._now
+            )
+        else:
+            decision = Decision(stream=self.stream, key=draft.key, raw=draft.raw, before=before, replayed=self._force)
         try:
             if party.erased:
                 return self._erase(decision, around)
@@ -348,6 +356,10 @@ class MemberDecider:
         around: Neighbourhood,
     ) -> Decision:
         """The record's member is created or kept right."""
+        if isinstance(decision, Newcomer):
+            payload = self._mapper.payload(party, address)
+            decision.join(party, payload, status=self._first, owned_prefix=self._mapper.owned_prefix)
+            return decision
         owner = around.owner(address, self.stream, decision.key)
         if owner is not None and not self._outranks(owner, party):
             return self._held_off(decision, "shared_address", address, "", around)

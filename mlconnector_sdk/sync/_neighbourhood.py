@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 
 from ..models import STREAMS, Link
 from ._decision import Decision
@@ -14,11 +15,21 @@ SPEAKS_FOR_NOBODY = {"gone", "inactive", "on_hold", "opted_out", "erased"}
 
 
 class Neighbourhood:
-    """Which records share which address, kept current while a batch is decided."""
+    """Which records share which address, kept current while a batch is decided.
 
-    def __init__(self, links: Mapping[str, Collection[Link]]) -> None:
+    Args:
+        links: by address.
+        addresses: those of the batch's records, each as often as it occurs.
+    """
+
+    def __init__(self, links: Mapping[str, Collection[Link]], addresses: Iterable[str]) -> None:
         self._links = {address: {(link.stream, link.key): link for link in found} for address, found in links.items()}
         self._handed: dict[tuple[str, str], Link] = {}
+        self._alone = {address for address, records in Counter(addresses).items() if records == 1} - links.keys()
+
+    def is_alone(self, address: str) -> bool:
+        """No link is at this address, and one record of the batch: whatever becomes of it touches no other."""
+        return address in self._alone
 
     def others(self, address: str, stream: str, key: str) -> list[Link]:
         """The other records at this address that could speak for it, customers first, then by key."""
@@ -44,7 +55,7 @@ class Neighbourhood:
 
     def handed(self, stream: str, key: str) -> Link | None:
         """The link of a record as another record of this batch left it, when that one gave or took an address."""
-        return self._handed.get((stream, key))
+        return self._handed.get((stream, key)) if self._handed else None
 
     def note(self, decision: Decision) -> None:
         """Take over what a decision changes."""
