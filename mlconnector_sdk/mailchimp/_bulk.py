@@ -334,13 +334,16 @@ def _answer_in(wanted: Wanted, chunks: Iterable[bytes]) -> _Answer:
     Raises:
         ContractError: this is no bulk answer.
     """
-    body = b"".join(chunks)
+    body = bytearray()
+    for chunk in chunks:
+        # Joined at the end, the whole answer would be held twice.
+        body += chunk
     if not (wanted.prefixes or wanted.permissions):
         # Where a member is of another shape than it should be, all are read with more patience.
         with suppress(ValueError):
             return json_of_type(body, _Answer)
     try:
-        answer = json_in(body)
+        answer = json_in(bytes(body))
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
