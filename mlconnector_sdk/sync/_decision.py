@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -66,7 +66,7 @@ class Decision:
     write: MemberWrite | OrderWrite | None = None
     before: Link | None = None
     link: Link | None = None
-    other_links: list[Link] = attrs.field(factory=list)
+    other_links: Sequence[Link] = ()
     takeover: tuple[str, str] | None = None
     news: bool = True
     replayed: bool = False

@@ -283,9 +283,10 @@ class Loader:
         news = [decision for decision in batch.decisions if decision.news]
         links: dict[tuple[str, str], Link] = {}
         for decision in news:
-            own = [decision.link] if decision.link is not None else []
-            for link in [*decision.other_links, *own]:
+            for link in decision.other_links:
                 links[link.stream, link.key] = link
+            if decision.link is not None:
+                links[decision.stream, decision.key] = decision.link
         takeovers = self._takeovers(news)
         awaited = {(letter.stream, letter.key) for letter in takeovers}
         settled = {(d.stream, d.key) for d in batch.decisions if _had_letter(d)} - awaited

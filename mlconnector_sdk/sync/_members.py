@@ -378,7 +378,7 @@ class MemberDecider:
         if back is None and self._is_settled(decision, address):
             return decision
         if owner is not None:
-            decision.other_links.append(disowned(owner))
+            decision.other_links = [*decision.other_links, disowned(owner)]
         self._write(decision, party, payload, suppressions, around, owner, silent=silent, back=back)
         return decision
 
@@ -476,7 +476,7 @@ class MemberDecider:
             return False
         heir = others[0]
         assert decision.before is not None
-        decision.other_links.append(inherited(heir, decision.before))
+        decision.other_links = [*decision.other_links, inherited(heir, decision.before)]
         decision.takeover = (heir.stream, heir.key)
         return True
 
