@@ -148,6 +148,8 @@ class Loader:
         self._committed = committed
         self._weigh = weigh
         self._under_way: deque[Batch] = deque()
+        # Of all batches under way, no two of which share one.
+        self._claimed: set[str] = set()
         self._given_up = StopRequest()
 
     def load(
@@ -172,7 +174,7 @@ class Loader:
         found = self._recognized(decider, records)
         drafts = decider.draft(found.unknown)
         claims = decider.claims(drafts)
-        if any(claims & batch.claims for batch in self._under_way):
+        if not self._claimed.isdisjoint(claims):
             self.drain(decider, report)
             claims = decider.claims(drafts)
         decisions = decider.decide(drafts, self._clock.now())
@@ -183,6 +185,7 @@ class Loader:
         dropped = self._note_intents(decisions)
         batch = Batch(decisions=decisions, known=found.known, claims=claims, mark=mark, dropped=dropped)
         self._under_way.append(batch)
+        self._claimed |= claims
         if self._backfill is None:
             self._launch(decider)
         while self._under_way and (len(self._under_way) >= self._in_flight or self._under_way[0].done):
@@ -191,8 +194,7 @@ class Loader:
     def _recognized(self, decider: Decider, records: Sequence[Any]) -> Recognized:
         if decider.recognition is None:
             return Recognized(list(records), {}, [])
-        busy = set().union(*(batch.claims for batch in self._under_way))
-        return decider.recognition.of(records, lambda key: f"{decider.stream}:{key}" in busy)
+        return decider.recognition.of(records, lambda key: f"{decider.stream}:{key}" in self._claimed)
 
     def _note_intents(self, decisions: Sequence[Decision]) -> tuple[NoteKey, ...]:
         """Write down whom this batch takes off, before it is done; returns the notes that its checkpoint drops."""
@@ -239,6 +241,7 @@ class Loader:
             if not answer.cancelled():
                 answer.exception()
         self._under_way.clear()
+        self._claimed.clear()
 
     def _finish_oldest(self, decider: Decider, report: StreamReport) -> None:
         batch = self._under_way[0]
@@ -253,6 +256,7 @@ class Loader:
         if batch.mark is not None or batch.dropped or any(_is_written_down(decision) for decision in batch.decisions):
             self._commit(self._checkpoint(batch))
         self._under_way.popleft()
+        self._claimed -= batch.claims
         for decision in batch.decisions:
             assert decision.outcome is not None
             report.count(decision.outcome, decision.reason, replayed=decision.data)
