@@ -19,6 +19,8 @@ from ._refusals import explain, without_values
 __all__ = ["create_private_file", "limit_waiting", "open_engine", "require_transactions", "translated_errors"]
 
 _BUSY_SECONDS = 30.0
+_CACHE_KIB = 16 * 1024
+_LOG_PAGES = 4000
 _LOGGING_NAME = "mlconnector"
 _CURES = {
     "psycopg": 'pip install "mlconnector_sdk[postgres]"',
@@ -92,6 +94,10 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     with suppress(sqlite3.OperationalError):
         connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
+    # A checkpoint of 500 links changes about as many pages: addresses come in no order. By default half of them do not
+    # fit into the cache, and every second commit copies the log into the file: both cost more than the rows.
+    connection.execute(f"PRAGMA cache_size={-_CACHE_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
 
 
 def limit_waiting(connection: Connection) -> None:

@@ -226,6 +226,20 @@ def test_commits_are_on_the_disk(path):
     assert busy >= 10_000
 
 
+def test_a_commit_of_a_page_fits_into_the_cache(path):
+    """SQLite has room for what a checkpoint of hundreds of records changes, and its log for several of them."""
+    engine = open_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        size, room, log = (
+            connection.execute(text(f"PRAGMA {name}")).scalar_one()
+            for name in ("page_size", "cache_size", "wal_autocheckpoint")
+        )
+    engine.dispose()
+
+    assert 1024 * -room // size >= 4000
+    assert log >= 4000
+
+
 def test_a_missing_directory_is_named(tmp_path):
     """A state file in a directory that does not exist is refused with the directory's name."""
     store = SQLiteStateStore(tmp_path / "missing" / "state.db")
