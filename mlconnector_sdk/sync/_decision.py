@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -88,6 +89,29 @@ class Decision:
             tried = self.link or base or Link(stream=self.stream, key=self.key)
             base = attrs.evolve(tried, target="", owner=False, taken_off="")
         self.link = attrs.evolve(base, state="dead", reason=reason, fingerprint=fingerprint)
+
+    def skip(self, reason: str, *, address: str, target: str, now: datetime | None) -> None:
+        """The record of a person is left out. Only of a member that stays (`target`) its link tells how it stands."""
+        before = self.before
+        self.outcome, self.reason = "skipped", reason
+        self.link = Link(
+            stream=self.stream,
+            key=self.key,
+            address=address,
+            parent=before.parent if before else "",
+            state="skipped",
+            reason=reason,
+            target=target,
+            owner=False,
+            taken_off=before.taken_off if before and before.address == address else "",
+            standing=before.standing if before and target else "",
+            moved_from=before.moved_from if before and target else "",
+            contact_id=before.contact_id if before and target else "",
+            details=before.details if before and target else (),
+            permissions=before.permissions if before and reason != "erased" else (),
+            synced_at=now,
+        )
+        self.news = self.link != before
 
     def take(self, result: WriteResult) -> None:
         """The sink's answer."""

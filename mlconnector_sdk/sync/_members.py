@@ -230,26 +230,7 @@ class MemberDecider:
         return self._skipped(decision, reason, address="")
 
     def _skipped(self, decision: Decision, reason: str, *, address: str, target: str = "") -> Decision:
-        before = decision.before
-        decision.outcome, decision.reason = "skipped", reason
-        decision.link = Link(
-            stream=self.stream,
-            key=decision.key,
-            address=address,
-            parent=before.parent if before else "",
-            state="skipped",
-            reason=reason,
-            target=target,
-            owner=False,
-            taken_off=before.taken_off if before and before.address == address else "",
-            standing=before.standing if before and target else "",
-            moved_from=before.moved_from if before and target else "",
-            contact_id=before.contact_id if before and target else "",
-            details=before.details if before and target else (),
-            permissions=before.permissions if before and reason != "erased" else (),
-            synced_at=self._now,
-        )
-        decision.news = decision.link != before
+        decision.skip(reason, address=address, target=target, now=self._now)
         return decision
 
     def _opt_out(
