@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 import attrs
@@ -17,6 +16,7 @@ import attrs
 from ..cursors import HighWaterMark, decode_mark, encode_mark
 from ..errors import StateError
 from ..models import AuditEntry, Checkpoint, DeadLetter, Link, Note, Seen, Suppression, hidden_address
+from ._payloads import dump_payload, load_payload
 
 __all__ = [
     "ADDRESS_LENGTH",
@@ -89,7 +89,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
-_TAG = "$type"
 
 
 def microseconds(at: datetime) -> int:
@@ -114,6 +113,22 @@ def _microseconds_or_none(at: datetime | None) -> int | None:
     return None if at is None else microseconds(at)
 
 
+def _clock_of_rows() -> Callable[[datetime], int]:
+    """`microseconds`, for rows of which most have the very moment of the one before."""
+    last: datetime | None = None
+    count = 0
+
+    def count_of(at: datetime) -> int:
+        nonlocal last, count
+        # Equal is not enough: two times of one zone are equal though the clocks went back between them.
+        if at is not last:
+            count = microseconds(at)
+            last = at
+        return count
+
+    return count_of
+
+
 def is_keepable(text: str) -> bool:
     """Whether every database can keep the characters of `text`: no NUL, no half of a surrogate pair."""
     if "\0" in text:
@@ -125,6 +140,15 @@ def is_keepable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _are_simple(stream: str, texts: Iterable[str]) -> bool:
+    """Whether the texts of one row, its stream among them, can be kept by every database for sure.
+
+    Looked at together, because there are many rows; where it is not so, each may still be as it should.
+    """
+    joined = "".join(texts)
+    return joined.isascii() and "\0" not in joined and len(joined) <= KEY_LENGTH and len(stream) <= STREAM_LENGTH
 
 
 def _exact(text: str, limit: int, what: str) -> str:
@@ -167,61 +191,19 @@ def require_prune_terms(before: datetime) -> None:
         raise StateError("prune: before which moment? A time needs its zone")
 
 
-def _readable(text: str | None) -> str | None:
+def _readable(text: str) -> str:
     """Free text from the far side without the characters that some database refuses; it is read by people only."""
-    if text is None or (text.isascii() and "\0" not in text):
+    if text.isascii() and "\0" not in text:
         return text
     return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _dump_payload(payload: Mapping[str, Any]) -> str:
-    return json.dumps(_plain(payload), separators=(",", ":"))
+def _readable_or_none(text: str | None) -> str | None:
+    return None if text is None else _readable(text)
 
 
 def _in_the_clear(_place: tuple[str, ...], text: str) -> str:
     return text
-
-
-def _plain(value: Any) -> Any:
-    """JSON keeps neither money nor dates: these travel as tagged text, so that a replay reads what the run read."""
-    if value is None or isinstance(value, (str, bool, int, float)):
-        return value
-    if isinstance(value, Mapping):
-        if not all(isinstance(name, str) for name in value):
-            raise TypeError("a payload names its fields by text")
-        plain = {name: _plain(part) for name, part in value.items()}
-        return {_TAG: "mapping", "of": list(plain.items())} if _TAG in plain else plain
-    if isinstance(value, (list, tuple)):
-        return [_plain(part) for part in value]
-    if isinstance(value, Decimal):
-        return {_TAG: "Decimal", "of": str(value)}
-    if isinstance(value, bytes):
-        return {_TAG: "bytes", "of": value.hex()}
-    for kind in (datetime, date, time):
-        if isinstance(value, kind):
-            return {_TAG: kind.__name__, "of": value.isoformat()}
-    raise TypeError(f"a payload holds plain values, not {type(value).__name__}")
-
-
-_REVIVE: Mapping[str, Callable[[Any], Any]] = {
-    "mapping": dict,
-    "Decimal": Decimal,
-    "bytes": bytes.fromhex,
-    "datetime": datetime.fromisoformat,
-    "date": date.fromisoformat,
-    "time": time.fromisoformat,
-}
-
-
-def _load_payload(text: str) -> dict[str, Any]:
-    payload = json.loads(text, object_hook=_revive)
-    if not isinstance(payload, dict):
-        raise TypeError("a payload is a mapping")
-    return payload
-
-
-def _revive(value: dict[str, Any]) -> Any:
-    return _REVIVE[value[_TAG]](value["of"]) if _TAG in value else value
 
 
 @attrs.frozen(kw_only=True)
@@ -248,12 +230,16 @@ def checkpoint_rows(checkpoint: Checkpoint, seal: Seal = _in_the_clear) -> Check
         VaultError: a payload cannot be sealed.
         StateError: a value cannot be stored: a key too long, a time without zone, a payload that is not plain.
     """
-    pipeline, mark = checkpoint.pipeline, checkpoint.mark
+    pipeline, mark, digests = checkpoint.pipeline, checkpoint.mark, checkpoint.seen
+    count = _clock_of_rows()
     try:
         return CheckpointRows(
             mark=None if mark is None else _mark_row(pipeline, mark),
-            links={(k.stream, k.key): _link_row(pipeline, k, checkpoint.seen) for k in checkpoint.links},
-            seen={place: digest for place, digest in checkpoint.seen.items() if digest},
+            links={
+                (place := (link.stream, link.key)): _link_row(pipeline, link, digests.get(place, ""), count)
+                for link in checkpoint.links
+            },
+            seen={place: digest for place, digest in digests.items() if digest},
             dead_letters={(d.stream, d.key): _dead_letter_row(pipeline, d, seal) for d in checkpoint.dead_letters},
             settled=list(checkpoint.settled),
             suppressions={s.address: _suppression_row(pipeline, s) for s in checkpoint.suppressions},
@@ -261,7 +247,7 @@ def checkpoint_rows(checkpoint: Checkpoint, seal: Seal = _in_the_clear) -> Check
             notes={(note.kind, note.key): _note_row(pipeline, note, seal) for note in checkpoint.notes},
             dropped=list(checkpoint.dropped),
             scrubbed=list(checkpoint.scrubbed),
-            audit=[_audit_row(pipeline, entry) for entry in checkpoint.audit],
+            audit=[_audit_row(pipeline, entry, count) for entry in checkpoint.audit],
         )
     except UnicodeEncodeError as error:
         # The error object holds the whole text, which may be an address.
@@ -283,24 +269,36 @@ def load_mark(row: Sequence[Any]) -> HighWaterMark:
     return HighWaterMark(stream=stream, value=decode_mark(kind, value), full_scan_at=scanned)
 
 
-def _link_row(pipeline: str, link: Link, seen: Mapping[tuple[str, str], str]) -> Row:
-    stream, key, address = link.stream, link.key, link.address
-    texts = (stream, key, link.target, address, link.fingerprint, link.state, link.parent, link.taken_off)
-    joined = "".join((*texts, link.standing, link.moved_from, link.contact_id))
-    # Looked at together, because there are many links; and one by one where something may be wrong.
-    if not joined.isascii() or "\0" in joined or len(joined) > KEY_LENGTH:
-        _whole(joined, "link")
+def _link_row(pipeline: str, link: Link, seen: str, count: Callable[[datetime], int]) -> Row:
+    stream, key, target, address, moved_from = link.stream, link.key, link.target, link.address, link.moved_from
+    fingerprint, state, reason, parent = link.fingerprint, link.state, link.reason, link.parent
+    taken_off, standing, contact_id = link.taken_off, link.standing, link.contact_id
+    texts = (stream, key, target, address, fingerprint, state, parent, taken_off, standing, moved_from, contact_id)
+    if not _are_simple(stream, texts):
+        _whole("".join(texts), "link")
         _exact(stream, STREAM_LENGTH, "stream name")
         _exact(key, KEY_LENGTH, "record key")
         _exact(address, ADDRESS_LENGTH, "address")
-        _exact(link.moved_from, ADDRESS_LENGTH, "address")
+        _exact(moved_from, ADDRESS_LENGTH, "address")
     return (
-        *(pipeline, stream, key, link.target, address, link.fingerprint, int(link.owner), link.state),
-        *(_readable(link.reason), link.parent, link.taken_off, link.standing, link.moved_from, link.contact_id),
+        pipeline,
+        stream,
+        key,
+        target,
+        address,
+        fingerprint,
+        1 if link.owner else 0,
+        state,
+        _readable(reason) if reason else "",
+        parent,
+        taken_off,
+        standing,
+        moved_from,
+        contact_id,
         json.dumps(link.details) if link.details else "",
         json.dumps(link.permissions) if link.permissions else "",
-        _microseconds_or_none(link.synced_at),
-        seen.get((stream, key), ""),
+        None if link.synced_at is None else count(link.synced_at),
+        seen,
     )
 
 
@@ -342,7 +340,7 @@ def _dead_letter_row(pipeline: str, letter: DeadLetter, seal: Seal) -> Row:
         key,
         _readable(letter.reason),
         _readable(letter.message),
-        seal(("dead letter", pipeline, stream, key), _dump_payload(letter.payload)),
+        seal(("dead letter", pipeline, stream, key), dump_payload(letter.payload)),
         _whole(letter.fingerprint, "fingerprint"),
         letter.attempts,
         microseconds(letter.first_at),
@@ -350,7 +348,7 @@ def _dead_letter_row(pipeline: str, letter: DeadLetter, seal: Seal) -> Row:
         _whole(letter.job_id, "job id"),
         _whole(letter.first_job_id, "job id"),
         letter.status_code,
-        _readable(letter.request_id),
+        _readable_or_none(letter.request_id),
     )
 
 
@@ -363,7 +361,7 @@ def load_dead_letter(row: Sequence[Any], pipeline: str = "", unseal: Seal = _in_
         key=key,
         reason=reason,
         message=message,
-        payload=_load_payload(unseal(("dead letter", pipeline, stream, key), payload)),
+        payload=load_payload(unseal(("dead letter", pipeline, stream, key), payload)),
         fingerprint=fingerprint,
         attempts=attempts,
         first_at=from_microseconds(first_at),
@@ -410,29 +408,36 @@ def _load_suppression(row: Sequence[Any]) -> Suppression:
 
 def _note_row(pipeline: str, note: Note, seal: Seal) -> Row:
     kind, key = _exact(note.kind, STREAM_LENGTH, "kind of note"), _exact(note.key, KEY_LENGTH, "key of a note")
-    payload = seal(("note", pipeline, kind, key), _dump_payload(note.payload))
+    payload = seal(("note", pipeline, kind, key), dump_payload(note.payload))
     return (pipeline, kind, key, payload, microseconds(note.at))
 
 
 def load_note(row: Sequence[Any], pipeline: str = "", unseal: Seal = _in_the_clear) -> Note:
     """A note from its row without pipeline. Raises `VaultError` when its payload cannot be opened."""
     kind, key, payload, at = row
-    found = _load_payload(unseal(("note", pipeline, kind, key), payload))
+    found = load_payload(unseal(("note", pipeline, kind, key), payload))
     return Note(kind=kind, key=key, payload=found, at=from_microseconds(at))
 
 
-def _audit_row(pipeline: str, entry: AuditEntry) -> Row:
+def _audit_row(pipeline: str, entry: AuditEntry, count: Callable[[datetime], int]) -> Row:
+    job_id, stream, key = entry.job_id, entry.stream, entry.key
+    reason, message, request_id = entry.reason, entry.message, entry.request_id
+    if not _are_simple(stream, (job_id, stream, key, reason, message, request_id or "")):
+        _exact(job_id, KEY_LENGTH, "job id")
+        _exact(stream, STREAM_LENGTH, "stream name")
+        _exact(key, KEY_LENGTH, "record key")
+        reason, message, request_id = _readable(reason), _readable(message), _readable_or_none(request_id)
     return (
         pipeline,
-        microseconds(entry.at),
-        _exact(entry.job_id, KEY_LENGTH, "job id"),
-        _exact(entry.stream, STREAM_LENGTH, "stream name"),
-        _exact(entry.key, KEY_LENGTH, "record key"),
+        count(entry.at),
+        job_id,
+        stream,
+        key,
         entry.outcome,
-        _readable(entry.reason),
-        _readable(entry.message),
+        reason,
+        message,
         entry.attempts,
-        _readable(entry.request_id),
+        request_id,
         entry.replayed,
     )
 

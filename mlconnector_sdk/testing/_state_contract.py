@@ -248,8 +248,15 @@ class StateStoreContract(DeadLetterContract):
             {"links": (Link(stream="customers", key="C9" * 200),)},
             {"links": (Link(stream="customers", key="C9", address="\ud800"),)},
             {"links": (Link(stream="customers", key="C9", address="\0"),)},
+            {"links": (Link(stream="c" * 51, key="C9"),)},
+            {"audit": (attrs.evolve(_entry("C9"), stream="c" * 51),)},
+            {"audit": (_entry("C9" * 200),)},
+            {"audit": (_entry("\0"),)},
         ],
-        ids=["payload", "field name", "naive time", "long note", "long key", "surrogate", "NUL"],
+        ids=[
+            *("payload", "field name", "naive time", "long note", "long key", "surrogate", "NUL"),
+            *("long stream", "long stream of an entry", "long key of an entry", "NUL in an entry"),
+        ],
     )
     def test_half_a_checkpoint_is_none(self, store: StateStore, lease: Lease, broken: dict[str, Any]) -> None:
         """A checkpoint with one value that cannot be kept raises `StateError` and leaves everything as it was."""
