@@ -86,6 +86,8 @@ def _as_json(names: Sequence[str]) -> str:
 
 def _keepable(names: Sequence[str]) -> list[str]:
     """Names that no row can have are not found."""
+    if is_keepable("".join(names)):
+        return list(names)
     return [name for name in names if is_keepable(name)]
 
 
