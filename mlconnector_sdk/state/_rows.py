@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import attrs
 
 from ..cursors import HighWaterMark, decode_mark, encode_mark
 from ..errors import StateError
-from ..models import AuditEntry, Checkpoint, DeadLetter, Link, Note, Seen, Suppression, hidden_address
+from ..models import AuditEntry, Checkpoint, DeadLetter, Link, Note, PermissionState, Seen, Suppression, hidden_address
 from ._payloads import dump_payload, load_payload
 
 __all__ = [
@@ -104,6 +105,7 @@ def microseconds(at: datetime) -> int:
     return count
 
 
+@lru_cache(maxsize=16)
 def from_microseconds(count: int) -> datetime:
     """The reverse of `microseconds`, in UTC."""
     return _EPOCH + timedelta(microseconds=count)
@@ -269,6 +271,20 @@ def load_mark(row: Sequence[Any]) -> HighWaterMark:
     return HighWaterMark(stream=stream, value=decode_mark(kind, value), full_scan_at=scanned)
 
 
+# Many members have the same tags and the same permissions.
+_dump_parts = lru_cache(maxsize=64)(json.dumps)
+
+
+@lru_cache(maxsize=64)
+def _load_details(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
+
+
+@lru_cache(maxsize=64)
+def _load_permissions(text: str) -> tuple[tuple[str, PermissionState], ...]:
+    return tuple((name, left) for name, left in json.loads(text))
+
+
 def _link_row(pipeline: str, link: Link, seen: str, count: Callable[[datetime], int]) -> Row:
     stream, key, target, address, moved_from = link.stream, link.key, link.target, link.address, link.moved_from
     fingerprint, state, reason, parent = link.fingerprint, link.state, link.reason, link.parent
@@ -295,8 +311,8 @@ def _link_row(pipeline: str, link: Link, seen: str, count: Callable[[datetime], 
         standing,
         moved_from,
         contact_id,
-        json.dumps(link.details) if link.details else "",
-        json.dumps(link.permissions) if link.permissions else "",
+        _dump_parts(link.details) if link.details else "",
+        _dump_parts(link.permissions) if link.permissions else "",
         None if link.synced_at is None else count(link.synced_at),
         seen,
     )
@@ -304,8 +320,24 @@ def _link_row(pipeline: str, link: Link, seen: str, count: Callable[[datetime], 
 
 def load_link(row: Sequence[Any]) -> Link:
     """A link from its row without pipeline."""
-    stream, key, target, address, fingerprint, owner, state, reason, parent, *rest = row
-    taken_off, standing, moved_from, contact_id, details, permissions, at = rest
+    (
+        stream,
+        key,
+        target,
+        address,
+        fingerprint,
+        owner,
+        state,
+        reason,
+        parent,
+        taken_off,
+        standing,
+        moved_from,
+        contact_id,
+        details,
+        permissions,
+        at,
+    ) = row
     return Link(
         stream=stream,
         key=key,
@@ -320,8 +352,8 @@ def load_link(row: Sequence[Any]) -> Link:
         standing=standing,
         moved_from=moved_from,
         contact_id=contact_id,
-        details=tuple(json.loads(details)) if details else (),
-        permissions=tuple((name, left) for name, left in json.loads(permissions)) if permissions else (),
+        details=_load_details(details) if details else (),
+        permissions=_load_permissions(permissions) if permissions else (),
         synced_at=None if at is None else from_microseconds(at),
     )
 
