@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
 import msgspec
 
-__all__ = ["decoder", "json_bytes", "json_in", "json_of_type", "whole_characters"]
+__all__ = ["decoder", "json_bytes", "json_in", "json_of_type", "json_rows", "whole_characters"]
 
 T = TypeVar("T")
 
 _quick = msgspec.json.Decoder[Any]().decode
 _quick_and_exact = msgspec.json.Decoder[Any](float_hook=Decimal).decode
+_raw_rows = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 
 _ESCAPED_HALVES = re.compile(
@@ -43,6 +45,25 @@ def json_in(body: bytes | str, *, decimals: bool = False) -> Any:
         return _quick_and_exact(body) if decimals else _quick(body)
     except (ValueError, InvalidOperation, RecursionError):
         return _patiently_read(body, decimals=decimals)
+
+
+def json_rows(body: bytes, make: Callable[[Any], T], *, decimals: bool = False) -> list[T]:
+    """What `make` makes of each element of a JSON array, read one by one.
+
+    For rows of many small objects of which `make` keeps little: read all at once they would all be alive together, and
+    the garbage collector would go through everything there is time and again.
+
+    Raises:
+        ValueError: it is no JSON array, or nested deeper than anything real.
+    """
+    read = _quick_and_exact if decimals else _quick
+    try:
+        return [make(read(row)) for row in _raw_rows(body)]
+    except (ValueError, InvalidOperation, RecursionError):
+        rows = _patiently_read(body, decimals=decimals)
+    if not isinstance(rows, list):
+        raise ValueError("the JSON is no array")
+    return list(map(make, rows))
 
 
 def _patiently_read(body: bytes | str, *, decimals: bool) -> Any:

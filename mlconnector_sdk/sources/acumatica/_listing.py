@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import attrs
 
+from ..._http import HttpReply
+from ..._json import json_rows
 from ...errors import ContractError, RecordNotFoundError
 from ...retry import RetryPolicy
 from .._paging import offset_pages
@@ -88,10 +90,8 @@ class Listing:
     ) -> list[Row]:
         def ask() -> list[Row]:
             shape = self.shape.keys_only() if self.by_key else self.shape
-            body = self._get(list_path(shape, filter_text=filter_text, top=top, skip=skip), retry)
-            if not isinstance(body, list) or not all(isinstance(row, dict) for row in body):
-                raise ContractError("expected a list of records", system=SYSTEM, operation=self._operation)
-            return [unwrapped(row) for row in body]
+            path = list_path(shape, filter_text=filter_text, top=top, skip=skip)
+            return self._rows_in(self.session.get(path, self._operation, retry=retry))
 
         return self._giving_up(ask)
 
@@ -107,19 +107,32 @@ class Listing:
         strange = any("/" in part or part in {"", ".", ".."} for part in parts)
         path = key_path([str(row.get("id", ""))] if strange else parts)
         try:
-            body = self._get(list_path(self.shape, by_key=path), retry)
+            reply = self.session.get(list_path(self.shape, by_key=path), self._operation, retry=retry)
         except RecordNotFoundError:
             return None
+        return self._row_of(self._json_in(reply), "expected one record")
+
+    def _rows_in(self, reply: HttpReply) -> list[Row]:
+        try:
+            # Each value is wrapped in an object of its own, so a page is tens of thousands of them.
+            return json_rows(reply.body, self._row_of, decimals=True)
+        except ValueError:
+            self._json_in(reply)
+        raise self._unexpected("expected a list of records")
+
+    def _row_of(self, body: Any, expected: str = "expected a list of records") -> Row:
         if not isinstance(body, dict):
-            raise ContractError("expected one record", system=SYSTEM, operation=self._operation)
+            raise self._unexpected(expected)
         return unwrapped(body)
 
-    def _get(self, path: str, retry: RetryPolicy | None) -> Any:
-        reply = self.session.get(path, self._operation, retry=retry)
+    def _json_in(self, reply: HttpReply) -> Any:
         try:
             return reply.json(decimals=True)
         except ValueError:
-            raise ContractError("the answer is no JSON", system=SYSTEM, operation=self._operation) from None
+            raise self._unexpected("the answer is no JSON") from None
+
+    def _unexpected(self, message: str) -> ContractError:
+        return ContractError(message, system=SYSTEM, operation=self._operation)
 
     @property
     def _operation(self) -> str:
