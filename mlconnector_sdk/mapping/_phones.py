@@ -109,11 +109,15 @@ def short_way(text: str, region: str) -> str | None:
         is_plain = bool(regions) and not regions[0].begins_with_prefix(national)
     else:
         here = _region(region)
-        if here is None or here.may_lead_abroad(digits):
+        if here is None or here.leads_abroad(digits):
             return None
         calling, regions = here.calling, _regions(here.calling)
-        national = here.without_prefix(digits)
-        is_plain = bool(national)
+        if digits.startswith(calling):
+            national = here.without_calling_code(digits)
+            is_plain = bool(national) and not regions[0].begins_with_prefix(national)
+        else:
+            national = here.without_prefix(digits)
+            is_plain = bool(national)
     return f"+{calling}{national}" if is_plain and _is_valid(national, regions) else None
 
 
@@ -150,9 +154,14 @@ class _Region:
     def begins_with_prefix(self, digits: str) -> bool:
         return self.prefix is not None and self.prefix.match(digits) is not None
 
-    def may_lead_abroad(self, digits: str) -> bool:
-        """They begin with its calling code, or with what leads out of the country."""
-        return digits.startswith(self.calling) or (self.abroad is not None and self.abroad.match(digits) is not None)
+    def leads_abroad(self, digits: str) -> bool:
+        return self.abroad is not None and self.abroad.match(digits) is not None
+
+    def without_calling_code(self, digits: str) -> str:
+        """The national number, or nothing where the calling code they begin with may be part of it."""
+        national = digits[len(self.calling) :]
+        is_whole = self.general.fullmatch(digits) is not None or self.begins_with_prefix(national)
+        return "" if is_whole or self.general.fullmatch(national) is None else national
 
     def without_prefix(self, digits: str) -> str:
         """The national number, or nothing where that takes more than cutting off a prefix."""
