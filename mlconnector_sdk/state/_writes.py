@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from sqlalchemy import Connection, Table, bindparam, delete
-from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement
@@ -168,13 +168,18 @@ class Replacer:
 def _upsert(table: Table, names: Sequence[str], dialect: Dialect) -> ClauseElement | None:
     keys = [column.name for column in table.primary_key]
     rest = [name for name in names if name not in keys]
+    # The dialects of servers take 40 ms to load, which a state in a file need not wait for.
     if dialect.name in ("mysql", "mariadb"):
+        from sqlalchemy.dialects import mysql
+
         insert = mysql.insert(table)
         return insert.on_duplicate_key_update({name: insert.inserted[name] for name in rest})
     if dialect.name == "sqlite":
         adding = sqlite.insert(table)
         return adding.on_conflict_do_update(index_elements=keys, set_={n: adding.excluded[n] for n in rest})
     if dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
         putting = postgresql.insert(table)
         return putting.on_conflict_do_update(index_elements=keys, set_={n: putting.excluded[n] for n in rest})
     return None
