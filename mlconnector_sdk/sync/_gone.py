@@ -11,6 +11,7 @@ from ..protocols import StateStore
 __all__ = ["SeenKeys", "hash_of", "members_without_record"]
 
 _64_BITS = 2**64 - 1
+_PARTS = 256
 
 
 class SeenKeys:
@@ -21,21 +22,24 @@ class SeenKeys:
     """
 
     def __init__(self) -> None:
-        self._hashes = array("Q")
+        # In parts, so that sorting them needs no list of all.
+        self._parts = [array("Q") for _ in range(_PARTS)]
         self._sorted = False
 
     def add(self, keys: Iterable[str]) -> None:
         """Take note of the keys of a batch."""
-        self._hashes.extend(map(hash_of, keys))
+        for value in map(hash_of, keys):
+            self._parts[value % _PARTS].append(value)
         self._sorted = False
 
     def __contains__(self, key: str) -> bool:
         if not self._sorted:
-            self._hashes = array("Q", sorted(self._hashes))
+            self._parts = [array("Q", sorted(part)) for part in self._parts]
             self._sorted = True
         value = hash_of(key)
-        at = bisect_left(self._hashes, value)
-        return at < len(self._hashes) and self._hashes[at] == value
+        part = self._parts[value % _PARTS]
+        at = bisect_left(part, value)
+        return at < len(part) and part[at] == value
 
 
 def hash_of(key: str) -> int:
