@@ -55,7 +55,7 @@ class BriefMember:
     The names are those of the API: a bulk answer is read straight into such members.
     """
 
-    email_address: str = ""
+    email_address: str = attrs.field(default="", repr=False)
     status: MemberStatus | None = None
     contact_id: str = ""
 
