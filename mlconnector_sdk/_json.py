@@ -23,6 +23,9 @@ _quick_and_exact = msgspec.json.Decoder[Any](float_hook=Decimal).decode
 _raw_rows = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 
+# Not before its later versions are msgspec's own errors also of Python's kind.
+_REFUSED = (msgspec.MsgspecError, ValueError, InvalidOperation, RecursionError)
+
 _ESCAPED_HALVES = re.compile(
     r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
@@ -43,7 +46,7 @@ def json_in(body: bytes | str, *, decimals: bool = False) -> Any:
     """
     try:
         return _quick_and_exact(body) if decimals else _quick(body)
-    except (ValueError, InvalidOperation, RecursionError):
+    except _REFUSED:
         return _patiently_read(body, decimals=decimals)
 
 
@@ -59,7 +62,7 @@ def json_rows(body: bytes, make: Callable[[Any], T], *, decimals: bool = False) 
     read = _quick_and_exact if decimals else _quick
     try:
         return [make(read(row)) for row in _raw_rows(body)]
-    except (ValueError, InvalidOperation, RecursionError):
+    except _REFUSED:
         rows = _patiently_read(body, decimals=decimals)
     if not isinstance(rows, list):
         raise ValueError("the JSON is no array")
@@ -89,8 +92,8 @@ def json_of_type(body: bytes | bytearray | memoryview, kind: type[T]) -> T:
     """
     try:
         return msgspec.json.decode(body, type=kind)
-    except RecursionError:
-        raise ValueError("the JSON is nested too deeply") from None
+    except _REFUSED:
+        raise ValueError("it is no JSON of the expected shape") from None
 
 
 def json_bytes(value: Any) -> bytes:

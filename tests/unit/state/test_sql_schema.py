@@ -374,14 +374,10 @@ def test_a_callers_engine_stays_open(engine):
 def test_an_engine_without_transactions_is_refused(how):
     """An engine that commits each statement by itself is refused at once; a version of it that does not is taken."""
     level = {"isolation_level": "AUTOCOMMIT"}
-    engine = (
-        create_engine("sqlite://", **level)
-        if how == "engine"
-        else create_engine("sqlite://").execution_options(**level)
-    )
+    engine = create_engine("sqlite://", **(level if how == "engine" else {}))
 
     with pytest.raises(ConfigurationError, match="AUTOCOMMIT"):
-        SQLStateStore(engine)
+        SQLStateStore(engine if how == "engine" else engine.execution_options(**level))
 
     _used(SQLStateStore(engine.execution_options(isolation_level="SERIALIZABLE")))
     engine.dispose()
