@@ -16,7 +16,7 @@ from tests.chaos._processes import News
 def _told(lab: Lab, ended: News, *words: str) -> None:
     """A run has to end with an error of the state that says what is wrong and what to do."""
     lab.tally.faults += 1
-    told = ended.get("ended") == "StateError" and all(word in ended["said"] for word in (*words, "check the database"))
+    told = ended.get("ended") == "StateError" and all(word in ended["said"] for word in (*words, "then run again"))
     lab.require(told, f"{words[0]!r} was expected, but the run ended as {ended}")
 
 
