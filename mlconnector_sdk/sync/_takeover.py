@@ -43,7 +43,7 @@ def pass_on(
 ) -> None:
     """Settle heirs that were not found in the ERP any more, and name the next one for each of their addresses."""
     stream, keys = heirs[0].stream, [heir.key for heir in heirs]
-    still_waiting = [d for d in state.dead_letters(pipeline, stream=stream, keys=keys) if d.reason == TAKEOVER]
+    still_waiting = state.dead_letters(pipeline, stream=stream, keys=keys, reason=TAKEOVER)
     gone = {letter.key for letter in still_waiting}
     if not gone:
         return
