@@ -33,20 +33,20 @@ def _sound_again(lab: Lab, title: str, ours: Ordeal, theirs: Ordeal) -> None:
 
 def disk_full(lab: Lab, system: str) -> None:
     """A full disk ends the run with an error that says so; with room again the next run ends as if nothing had been."""
-    with lab.opened_pair(system) as (ours, theirs):
-        ours.conditions["store"] = "full"
-        _told(lab, ours.run(), "disk is full")
-        ours.conditions["store"] = "telling"
-        _sound_again(lab, f"{system}, disk full", ours, theirs)
+    _trouble_that_passes(lab, system, store="full", told="disk is full", title="disk full")
 
 
 def write_cut_short(lab: Lab, system: str) -> None:
     """A disk that takes only a part of a commit: the part counts for nothing."""
+    _trouble_that_passes(lab, system, store="cut short", told="disk I/O error", title="write cut short")
+
+
+def _trouble_that_passes(lab: Lab, system: str, *, store: str, told: str, title: str) -> None:
     with lab.opened_pair(system) as (ours, theirs):
-        ours.conditions["store"] = "cut short"
-        _told(lab, ours.run(), "disk I/O error")
+        ours.conditions["store"] = store
+        _told(lab, ours.run(), told)
         ours.conditions["store"] = "telling"
-        _sound_again(lab, f"{system}, write cut short", ours, theirs)
+        _sound_again(lab, f"{system}, {title}", ours, theirs)
 
 
 def read_only(lab: Lab, system: str) -> None:
